@@ -1,0 +1,285 @@
+package incident
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/featuresignals/tocsin/evaluator"
+	"github.com/featuresignals/tocsin/rules"
+)
+
+// due answers the promises whose time has come without a round that did.
+func (d *decision) due() {
+	for _, inc := range slices.Clone(d.board.Open) {
+		if inc.Promise.IsZero() || inc.Promise.After(d.at) {
+			continue
+		}
+		d.missed(inc)
+		d.update(inc.ID, true)
+	}
+}
+
+// missed records a promise that the update about to be made comes too late for.
+func (d *decision) missed(inc Incident) {
+	if inc.Promise.IsZero() || !d.at.After(inc.Promise.Add(grace)) {
+		return
+	}
+	d.say(Event{
+		Kind: Missed, Incident: inc.ID, At: inc.Promise, By: Clock, Component: inc.Component, Due: inc.Promise,
+		Why: fmt.Sprintf("the update promised for %s was not made in time", inc.Promise.Format(time.RFC3339)),
+	})
+}
+
+// speak makes an update when the round changed what customers may know, when
+// one is due, or when nothing that was said so far was said on time.
+func (d *decision) speak(id ID, before Board, r evaluator.Round) {
+	inc, _ := d.board.Find(id)
+	d.missed(inc)
+	if !d.public(inc) {
+		return
+	}
+	was, _ := before.Find(id)
+	changed := len(inc.Updates) == 0 || publicly(was) != publicly(inc)
+	if !r.Live {
+		if changed {
+			d.update(id, false)
+		}
+		return
+	}
+	promised := !inc.Promise.IsZero()
+	open := inc.State != StateResolved
+	switch {
+	case changed,
+		open && inc.Updates[len(inc.Updates)-1].Late,
+		open && promised && !inc.Promise.After(d.at),
+		open && !promised && d.every(inc) > 0:
+		d.update(id, true)
+	}
+}
+
+// public reports whether customers hear of the incident: its severity says so,
+// or they have heard of it before.
+func (d *decision) public(inc Incident) bool {
+	return d.in.Config.Policies[inc.Severity()].Public || len(inc.Updates) > 0
+}
+
+// publicly sums up what customers see of an incident; an incident that changed
+// in nothing else has no news for them.
+func publicly(inc Incident) string {
+	s := string(inc.State) + " " + inc.Severity().String()
+	for _, region := range inc.Regions() {
+		s += fmt.Sprintf(" %q %s", region, inc.RegionSeverity(region))
+	}
+	return s
+}
+
+// every is the interval at which the incident is spoken of now.
+func (d *decision) every(inc Incident) time.Duration {
+	return d.in.Config.Policies[inc.Severity()].Every(d.at.Sub(inc.Detected))
+}
+
+// update makes the update that the board and the latest findings call for.
+// live says that it is said now; otherwise it tells what was, promises nothing,
+// and goes to the page alone, unless it is the last word.
+func (d *decision) update(id ID, live bool) {
+	inc, _ := d.board.Find(id)
+	facts := d.facts(inc)
+	u := Update{
+		Number: len(inc.Updates) + 1, State: inc.State, Severity: inc.Severity(),
+		Said: d.at, AsOf: d.in.AsOf, Late: !live, Regions: d.regions(inc),
+	}
+	worst := facts.worst(inc)
+	rule, _ := d.in.Config.Rule(worst.Rule)
+	u.Words, u.Quantile, u.Value = rule.Public, rule.Signal.Quantile, facts.value(worst)
+	if last := len(inc.Updates) - 1; last >= 0 && rule.ID == "" {
+		u.Words = inc.Updates[last].Words // the rule is gone; its words stand
+	}
+	u.Trend = d.trend(inc, facts, u)
+	switch u.Trend {
+	case TrendCalm:
+		u.Calm = facts.calm
+	case TrendUnknown:
+		u.Blind = facts.since
+	}
+	if inc.State == Monitoring {
+		u.Watching = max(facts.soak-facts.calm, 0)
+	}
+	if inc.State == StateResolved {
+		u.Severity = inc.Peak
+	}
+	if live && inc.State != StateResolved {
+		u.Every, u.Next = d.promise(inc)
+	}
+	e := Event{Kind: Updated, Incident: id, At: d.at, By: Clock, Component: inc.Component, Severity: u.Severity, State: u.State, Update: &u}
+	if d.in.Round != nil {
+		e.By = Tocsin
+	}
+	if live || inc.State == StateResolved {
+		e.Posts = d.posts(inc, u)
+	}
+	d.say(e)
+}
+
+// promise gives the interval in force and the time of the next update. A rise
+// may bring it forward, never put it off.
+func (d *decision) promise(inc Incident) (every time.Duration, next time.Time) {
+	every = d.every(inc)
+	if every == 0 {
+		return 0, time.Time{}
+	}
+	next = d.at.Add(every)
+	rose := len(inc.Updates) > 0 && inc.Severity() > inc.Updates[len(inc.Updates)-1].Severity
+	if rose && inc.Promise.After(d.at) && inc.Promise.Before(next) {
+		next = inc.Promise
+	}
+	return every, next
+}
+
+// posts is the deliveries of an update: everybody who heard of the incident at
+// its worst hears of it to the end. Pages are not among them: they show the
+// whole board, whatever changed.
+func (d *decision) posts(inc Incident, u Update) []Post {
+	var posts []Post
+	for _, name := range d.in.Config.Hears(inc.Peak) {
+		i := slices.IndexFunc(d.in.Config.Channels, func(c rules.Channel) bool { return c.Name == name })
+		if d.in.Config.Channels[i].Type == "page" {
+			continue
+		}
+		posts = append(posts, Post{Channel: name, Key: fmt.Sprintf("%s/%d", inc.ID, u.Number), Due: d.at})
+	}
+	return posts
+}
+
+func (d *decision) regions(inc Incident) []RegionState {
+	var out []RegionState
+	for _, region := range inc.Regions() {
+		s := RegionState{Region: region, Severity: inc.RegionSeverity(region), Slow: true}
+		for _, c := range inc.Causes {
+			if c.Region != region || c.Severity != s.Severity {
+				continue
+			}
+			if rule, ok := d.in.Config.Rule(c.Rule); !ok || rule.Signal.Kind != rules.KindQuantile {
+				s.Slow = false
+			}
+		}
+		s.Slow = s.Slow && s.Severity != rules.SeverityNone
+		out = append(out, s)
+	}
+	return out
+}
+
+// trend compares the incident with what was last said of it.
+func (d *decision) trend(inc Incident, f facts, u Update) Trend {
+	if inc.State == StateResolved {
+		return TrendOver
+	}
+	if !f.known || d.blindNow() {
+		return TrendUnknown
+	}
+	if f.well() {
+		return TrendCalm
+	}
+	if len(inc.Updates) == 0 {
+		return TrendNew
+	}
+	last := inc.Updates[len(inc.Updates)-1]
+	worse, better := u.Severity > last.Severity, u.Severity < last.Severity
+	for _, r := range u.Regions {
+		i := slices.IndexFunc(last.Regions, func(o RegionState) bool { return o.Region == r.Region })
+		worse = worse || i < 0 || r.Severity > last.Regions[i].Severity
+		better = better || i >= 0 && r.Severity < last.Regions[i].Severity
+	}
+	if last.Quantile == u.Quantile && last.Value > 0 {
+		worse = worse || u.Value > last.Value*1.2
+		better = better || u.Value < last.Value*0.8
+	}
+	switch {
+	case worse:
+		return TrendWorse
+	case better:
+		return TrendBetter
+	default:
+		return TrendUnchanged
+	}
+}
+
+// facts is what the latest findings say about an incident's causes.
+type facts struct {
+	by       map[Cause]evaluator.Finding // keyed by rule, service and region alone
+	known    bool                        // some active cause has fresh requests
+	complete bool                        // all of them have
+	bad      bool                        // some active cause is over its limit now
+	calm     time.Duration               // how long all of them have been within `recover`
+	soak     time.Duration               // the longest `recover` `for` among them
+	since    time.Time                   // if not known: since when
+}
+
+// well reports whether every cause has been within `recover` for a while: a
+// third of the soak, so that one good minute is not called an improvement.
+func (f facts) well() bool {
+	confirm := min(max((f.soak/3).Round(time.Minute), 2*time.Minute), f.soak-time.Minute)
+	return f.complete && f.calm >= max(confirm, time.Minute)
+}
+
+func key(c Cause) Cause { return Cause{Rule: c.Rule, Service: c.Service, Region: c.Region} }
+
+func (d *decision) facts(inc Incident) facts {
+	f := facts{by: map[Cause]evaluator.Finding{}, complete: true, since: d.in.AsOf}
+	for _, x := range d.in.Latest {
+		if x.Component == inc.Component {
+			f.by[Cause{Rule: x.Rule, Service: x.Series.Service, Region: x.Series.Region}] = x
+		}
+	}
+	first := true
+	for _, c := range inc.Causes {
+		if c.Severity == rules.SeverityNone {
+			continue
+		}
+		x, ok := f.by[key(c)]
+		if !ok || x.Requests == 0 {
+			f.complete = false
+			if s := d.board.Senses[Cell{inc.Component, c.Region}]; s.Sense == SenseNothing && s.Since.Before(f.since) {
+				f.since = s.Since
+			}
+			continue
+		}
+		f.known = true
+		f.bad = f.bad || x.Now == evaluator.Bad
+		if first || x.Calm < f.calm {
+			f.calm = x.Calm
+		}
+		first = false
+		if rule, ok := d.in.Config.Rule(c.Rule); ok {
+			f.soak = max(f.soak, rule.Recover.For)
+		}
+	}
+	if d.blindNow() {
+		f.since = d.board.Blind
+	}
+	return f
+}
+
+// blindNow reports whether the words have to be found without data: the source
+// is away, and this is not one of the minutes read after it came back.
+func (d *decision) blindNow() bool {
+	return !d.board.Blind.IsZero() && (d.in.Round == nil || d.in.Round.Blind)
+}
+
+// worst is the cause that the words are about: the most severe, of those the
+// highest value, of those the first.
+func (f facts) worst(inc Incident) Cause {
+	var worst Cause
+	for _, c := range inc.Causes {
+		sev, was := c.Severity, worst.Severity
+		if inc.Severity() == rules.SeverityNone {
+			sev, was = c.Peak, worst.Peak
+		}
+		if worst.Rule == "" || sev > was || sev == was && c.Rule == worst.Rule && f.value(c) > f.value(worst) {
+			worst = c
+		}
+	}
+	return worst
+}
+
+func (f facts) value(c Cause) float64 { return f.by[key(c)].Value }

@@ -1,0 +1,127 @@
+package rules
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Duty A01: load the example configuration; the regions stand in its order.
+func TestTheExampleHasThreeRegions(t *testing.T) {
+	c := example(t)
+	var codes, names []string
+	for _, r := range c.Regions {
+		codes, names = append(codes, r.Code), append(names, r.Name)
+	}
+	if !slices.Equal(codes, []string{"in", "us", "eu"}) || !slices.Equal(names, []string{"India", "United States", "Europe"}) {
+		t.Errorf("regions %v, %v", codes, names)
+	}
+	if got := c.RegionOf("local"); got != "eu" {
+		t.Errorf("local is %s, want eu", got)
+	}
+	if got := c.RegionOf("default"); got != "default" {
+		t.Errorf("an undeclared region became %s", got)
+	}
+	if want := []string{"deployment.environment", "deployment.environment.name", "cloud.region"}; !slices.Equal(c.SigNoz.Region, want) {
+		t.Errorf("the region is read from %v", c.SigNoz.Region)
+	}
+}
+
+func example(t *testing.T) *Config {
+	t.Helper()
+	c, err := Load("../deploy/example/tocsin.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestTheExampleJudgesWhatCustomersDo(t *testing.T) {
+	c := example(t)
+	api, evaluation, auth := []string{"api-errors", "api-latency"}, []string{"evaluation-errors", "evaluation-latency"}, []string{"auth-errors"}
+	for route, want := range map[string][]string{
+		"/v1/projects/{projectID}/flags":  api,
+		"/v1/evaluate":                    evaluation,
+		"/v1/evaluate/bulk":               evaluation,
+		"/v1/client/{envKey}/flags":       evaluation,
+		"/v1/track":                       evaluation,
+		"/v1/auth/login":                  auth,
+		"":                                nil,
+		"/":                               nil,
+		"/health":                         nil,
+		"/v1/status":                      nil,
+		"/v1/status/global":               nil,
+		"/v1/stream/{envKey}":             nil,
+		"/v1/console/live":                nil,
+		"/v1/projects/{projectID}/status": api,
+	} {
+		var got []string
+		for _, r := range c.Rules {
+			if r.Where.Routes.Match(route) {
+				got = append(got, r.ID)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q is judged by %v, want %v", route, got, want)
+		}
+	}
+	streams := map[string]bool{}
+	for _, r := range c.Rules {
+		streams[r.Where.Stream()] = true
+		if r.Where.Services.Match("featuresignals-api-dev") || !r.Where.Services.Match("featuresignals-api") || r.Where.Regions.Match("dev") || !r.Where.Regions.Match("default") {
+			t.Errorf("%s chooses the wrong series", r.ID)
+		}
+		if r.Public.Symptom == "" || r.Public.Impact == "" || r.Runbook == "" {
+			t.Errorf("%s lacks words: %+v", r.ID, r.Public)
+		}
+	}
+	if len(streams) != 3 {
+		t.Errorf("%d streams for three kinds of traffic", len(streams))
+	}
+	for _, component := range c.Components {
+		if !slices.ContainsFunc(c.Rules, func(r Rule) bool { return r.Component == component.ID }) {
+			t.Errorf("the page would show %s, of which no rule knows anything", component.Name)
+		}
+	}
+	for _, s := range Severities {
+		if got, want := c.Policies[s].Every(time.Hour), DefaultPolicies()[s].Every(time.Hour); got != want {
+			t.Errorf("%s speaks every %v, the runbook says %v", s, got, want)
+		}
+	}
+}
+
+// What docs/rules.md shows is read by the program, and what the program reads
+// is named in it.
+func TestTheDocumentationIsTrue(t *testing.T) {
+	body, err := os.ReadFile("../docs/rules.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(body), "```yaml\n")[1:]
+	if len(blocks) == 0 {
+		t.Fatal("docs/rules.md shows no YAML")
+	}
+	for i, block := range blocks {
+		text, _, _ := strings.Cut(block, "```")
+		if _, err := Parse([]File{{Name: "docs/rules.md", Body: []byte(text)}}); err != nil {
+			t.Errorf("block %d: %v", i+1, err)
+		}
+	}
+	shapes := map[string][]string{
+		"rule": ruleShape.keys, "where": whereShape.keys, "patterns": patternShape.keys, "level": levelShape.keys, "recover": recoverShape.keys,
+		"public": publicShape.keys, "file": slices.Concat(mainKeys, sharedKeys), "sources": sourcesShape.keys, "signoz": signozShape.keys,
+		"channel": channelKeys, "page": pageShape.keys, "store": storeShape.keys, "listen": listenShape.keys,
+		"severity": policyShape.keys, "step": stepShape.keys, "component": componentShape.keys, "region": regionShape.keys,
+		"shapes": shapeNames, "channel types": typeNames,
+	}
+	for _, of := range slices.Sorted(maps.Keys(shapes)) {
+		for _, key := range shapes[of] {
+			if !strings.Contains(string(body), key) {
+				t.Errorf("docs/rules.md does not name %s (%s)", key, of)
+			}
+		}
+	}
+}

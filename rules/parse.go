@@ -1,0 +1,260 @@
+package rules
+
+import (
+	"cmp"
+	_ "embed"
+	"errors"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// File is one file's name, as mistakes should call it, and what it holds.
+type File struct {
+	Name string
+	Body []byte
+}
+
+// Parse reads the files of one configuration, the service's own first. The
+// configuration is nil if there are mistakes; the error then joins an *Error
+// for each, in the order of files and places (see Mistakes).
+//
+// Where no file has a rule, the built-in starter rules apply.
+func Parse(files []File) (*Config, error) {
+	d := newDraft()
+	for i, f := range files {
+		d.read(f, i == 0)
+	}
+	return d.finish()
+}
+
+// Default is the configuration of somebody who wrote none: all that is missing
+// is the address of ClickHouse.
+func Default() *Config {
+	c, err := Parse(nil)
+	if err != nil {
+		panic(err) // the starter rules are part of the program, and tested
+	}
+	return c
+}
+
+// Mistakes takes apart the error that Parse or Load gave. What is no mistake in
+// a file (a file that cannot be read) is not among them.
+func Mistakes(err error) []*Error {
+	if e, ok := err.(*Error); ok {
+		return []*Error{e}
+	}
+	var all []*Error
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			all = append(all, Mistakes(e)...)
+		}
+	}
+	return all
+}
+
+// starter is what holds for any service that speaks OpenTelemetry.
+//
+//go:embed starter.yaml
+var starter []byte
+
+const starterName = "starter.yaml (built in)"
+
+// draft is a configuration that is being read.
+type draft struct {
+	cfg      Config
+	files    []string
+	mistakes []*Error
+	checks   []func() // what can only be said once everything is read
+
+	hasRules bool
+	titled   bool
+	unread   bool // something that has a name could not be read: who names it is not at fault
+
+	rules      map[string]Pos
+	components map[string]Pos
+	regions    map[string]Pos // codes and aliases
+	severities map[Severity]Pos
+}
+
+func newDraft() *draft {
+	return &draft{
+		cfg:        defaults(),
+		rules:      map[string]Pos{},
+		components: map[string]Pos{},
+		regions:    map[string]Pos{},
+		severities: map[Severity]Pos{},
+	}
+}
+
+// defaults are the values that hold where nobody says otherwise. Those that
+// depend on others (the page's title, its folder) are filled in by finish.
+func defaults() Config {
+	return Config{
+		Organisation: "Service",
+		SigNoz: SigNoz{
+			Region:    []string{"cloud.region", "aws.region"},
+			Lag:       time.Minute,
+			Settle:    3 * time.Minute,
+			MaxSeries: 2000,
+		},
+		Store:    Store{Path: "tocsin.db"},
+		Listen:   Listen{Public: ":8080", Private: "127.0.0.1:8081"},
+		CatchUp:  6 * time.Hour,
+		Policies: DefaultPolicies(),
+	}
+}
+
+// mainKeys stand in the service's own file only; sharedKeys in any.
+var (
+	mainKeys   = []string{"organisation", "include", "sources", "channels", "page", "store", "listen", "catch_up"}
+	sharedKeys = []string{"severities", "regions", "components", "rules"}
+	topHints   = notYet("people", "aliases", "subscribers", "maintenance", "templates", "tests", "business_hours")
+)
+
+func (d *draft) read(f File, main bool) {
+	before := len(d.mistakes)
+	s := d.source(f)
+	root, ok := s.syntax(f.Body)
+	if !ok {
+		d.unread = d.unread || len(d.mistakes) > before
+		return
+	}
+	sh := shape{example: "organisation: FeatureSignals", keys: slices.Concat(mainKeys, sharedKeys), hints: topHints}
+	if !main {
+		sh.example, sh.keys, sh.hints = "rules: […]", sharedKeys, map[string]string{}
+		for _, k := range mainKeys {
+			sh.hints[k] = "belongs into the service's own file: move it to " + d.files[0]
+		}
+		for k, hint := range topHints {
+			sh.hints[k] = hint
+		}
+	}
+	o, ok := value{src: s, name: "the file", node: root}.object(sh)
+	if !ok {
+		return
+	}
+	d.readService(o)
+	d.readSeverities(o.get("severities"))
+	d.readRegions(o.get("regions"))
+	d.readComponents(o.get("components"))
+	d.readRules(o.get("rules"))
+}
+
+func (d *draft) source(f File) *source {
+	d.files = append(d.files, f.Name)
+	return &source{draft: d, name: f.Name, anchors: map[string]ast.Node{}}
+}
+
+// finish fills in what depends on other values, makes the checks that need all
+// of them, and gives the result.
+func (d *draft) finish() (*Config, error) {
+	if !d.hasRules {
+		d.useStarter()
+	}
+	d.fillChannels()
+	if !d.titled {
+		d.cfg.Page.Title = d.cfg.Organisation + " status"
+	}
+	for _, check := range d.checks {
+		check()
+	}
+	if len(d.mistakes) > 0 {
+		return nil, d.joined()
+	}
+	return &d.cfg, nil
+}
+
+func (d *draft) useStarter() {
+	s := newDraft()
+	s.hasRules = true
+	s.read(File{Name: starterName, Body: starter}, false)
+	d.mistakes = append(d.mistakes, s.mistakes...)
+	d.cfg.Rules = s.cfg.Rules
+	for _, c := range s.cfg.Components {
+		if _, declared := d.components[c.ID]; !declared {
+			d.cfg.Components = append(d.cfg.Components, c)
+		}
+	}
+}
+
+// fillChannels adds the page that exists by default, and gives pages without a
+// folder one beside the store.
+func (d *draft) fillChannels() {
+	if !slices.ContainsFunc(d.cfg.Channels, func(c Channel) bool { return c.Name == "status" }) {
+		d.cfg.Channels = slices.Insert(d.cfg.Channels, 0, Channel{Name: "status", Type: "page"})
+	}
+	for i := range d.cfg.Channels {
+		c := &d.cfg.Channels[i]
+		if c.Type != "page" || c.Folder != "" {
+			continue
+		}
+		name := c.Name
+		if name == "status" {
+			name = "page"
+		}
+		c.Folder = filepath.Join(filepath.Dir(d.cfg.Store.Path), name)
+	}
+}
+
+// joined sorts the mistakes by place and drops those that an alias repeats.
+func (d *draft) joined() error {
+	order := map[string]int{}
+	for i, name := range d.files {
+		if _, known := order[name]; !known {
+			order[name] = i
+		}
+	}
+	slices.SortStableFunc(d.mistakes, func(a, b *Error) int {
+		return cmp.Or(
+			cmp.Compare(order[a.Pos.File], order[b.Pos.File]),
+			cmp.Compare(a.Pos.Line, b.Pos.Line),
+			cmp.Compare(a.Pos.Col, b.Pos.Col),
+			strings.Compare(a.Msg, b.Msg),
+		)
+	})
+	d.mistakes = slices.CompactFunc(d.mistakes, func(a, b *Error) bool { return *a == *b })
+	errs := make([]error, len(d.mistakes))
+	for i, m := range d.mistakes {
+		errs[i] = m
+	}
+	return errors.Join(errs...)
+}
+
+var idPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
+
+// id reads a name that programs use: in addresses, keys and file names.
+func (v value) id(example string) (string, bool) {
+	s, ok := v.scalar(example)
+	if !ok {
+		return "", false
+	}
+	if !idPattern.MatchString(s) {
+		v.mistake("want small letters, digits and hyphens, at most 64, as in %s; found %q", example, shorten(s))
+		return "", false
+	}
+	return s, true
+}
+
+// once notes that a name is taken, or reports where it was taken first.
+func (v value) once(taken map[string]Pos, name string) bool {
+	if at, twice := taken[name]; twice {
+		v.mistake("%q is used twice: first at %s; give one another name", name, at)
+		return false
+	}
+	taken[name] = v.pos()
+	return true
+}
+
+// need reports a key that must be given.
+func (o object) need(key, example string) value {
+	v := o.get(key)
+	if !v.given() {
+		o.mistake("%s is missing: add %s", key, example)
+	}
+	return v
+}

@@ -1,0 +1,330 @@
+package rules
+
+import (
+	"fmt"
+	"io/fs"
+	"net"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var (
+	sourcesShape = shape{
+		example: "{signoz: {dsn: …}}",
+		keys:    []string{"signoz"},
+		hints:   notYet("otlp", "probe", "probes"),
+	}
+	signozShape = shape{
+		example: "{dsn: clickhouse://tocsin@clickhouse:9000/signoz_traces}",
+		keys:    []string{"dsn", "password_file", "url", "region", "lag", "settle", "max_series", "shape"},
+		hints: map[string]string{
+			"password": "stands in no file that is shared: write password_file: /path/to/it, or set TOCSIN_CLICKHOUSE_PASSWORD",
+			"errors":   "is not yet supported in this version: leave it out; an error is a span with status Error",
+			"api_key":  "is not yet supported in this version: Tocsin reads SigNoz's ClickHouse",
+		},
+	}
+	channelKeys  = []string{"type", "folder", "url", "secret_file", "severities"}
+	channelShape = shape{
+		example: "{type: webhook, url: …, secret_file: …, severities: [P0, P1]}",
+		keys:    channelKeys,
+		hints: map[string]string{
+			"secret": "stands in no file that is shared: write secret_file: /path/to/it",
+			"bucket": "is not yet supported in this version: copy the folder to it",
+		},
+	}
+	laterTypes  = []string{"slack", "email", "tracker", "log", "statuspage"}
+	typeNames   = []string{"page", "webhook"}
+	shapeNames  = []string{"v3-json", "v3-map", "contrib"}
+	pageShape   = shape{example: "{title: …, url: …}", keys: []string{"title", "url", "support"}, hints: notYet("logo", "theme", "language")}
+	storeShape  = shape{example: "{path: /var/lib/tocsin/tocsin.db}", keys: []string{"path"}, hints: notYet("dsn", "postgres")}
+	listenShape = shape{example: `{public: ":8080", private: "127.0.0.1:8081"}`, keys: []string{"public", "private"}}
+
+	lagSpan       = span{0, time.Hour, time.Second, "60s"}
+	catchUpSpan   = span{0, 7 * 24 * time.Hour, time.Minute, "6h"}
+	attributeName = regexp.MustCompile(`^[A-Za-z0-9_.:/-]{1,128}$`)
+)
+
+// readService reads what only the service's own file may say.
+func (d *draft) readService(o object) {
+	readIncludes(o.get("include"))
+	d.cfg.Organisation = o.get("organisation").words(80, "FeatureSignals", d.cfg.Organisation)
+	if v, ok := o.get("sources").object(sourcesShape); ok {
+		d.readSigNoz(v.get("signoz"))
+	}
+	if v, ok := o.get("store").object(storeShape); ok {
+		v.get("path").path(&d.cfg.Store.Path, "/var/lib/tocsin/tocsin.db")
+	}
+	d.readChannels(o.get("channels"))
+	d.readPage(o.get("page"))
+	d.readListen(o.get("listen"))
+	set(o.get("catch_up"), catchUpSpan, &d.cfg.CatchUp)
+}
+
+// set overrides a default.
+func set(v value, sp span, to *time.Duration) {
+	if t, ok := v.duration(sp); ok {
+		*to = t
+	}
+}
+
+func (v value) path(to *string, example string) {
+	s, ok := v.text(example)
+	switch {
+	case !ok:
+	case strings.TrimSpace(s) == "":
+		v.mistake("want a path, as in %s; found %q", example, s)
+	default:
+		*to = s
+	}
+}
+
+// readIncludes gives the patterns that are fit to be looked for.
+func readIncludes(v value) []value {
+	const example = `["rules/*.yaml"]`
+	patterns, places, _ := v.texts(example)
+	var fit []value
+	for i, p := range patterns {
+		if _, err := path.Match(p, ""); err != nil || !fs.ValidPath(p) || p == "." {
+			places[i].mistake("want a pattern within the folder of this file, without .. and a leading /, as in %s; found %q", example, shorten(p))
+			continue
+		}
+		fit = append(fit, places[i])
+	}
+	return fit
+}
+
+func (d *draft) readSigNoz(v value) {
+	o, ok := v.object(signozShape)
+	if !ok {
+		return
+	}
+	to := &d.cfg.SigNoz
+	if dsn := o.get("dsn"); dsn.given() {
+		if s, ok := dsn.text("clickhouse://tocsin@clickhouse:9000/signoz_traces"); ok {
+			if why := wrongDSN(s); why != "" {
+				dsn.mistake("%s", why)
+			}
+			to.DSN = s
+		}
+	}
+	o.get("password_file").path(&to.PasswordFile, "/etc/tocsin/clickhouse-password")
+	o.get("url").web(&to.URL, "https://signoz.example.com")
+	if names, places, _ := o.get("region").texts("[deployment.environment, cloud.region]"); o.get("region").given() {
+		for i, name := range names {
+			if !attributeName.MatchString(name) {
+				places[i].mistake("want names of resource attributes, as in cloud.region; found %q", shorten(name))
+			}
+		}
+		to.Region = names
+	}
+	set(o.get("lag"), lagSpan, &to.Lag)
+	set(o.get("settle"), lagSpan, &to.Settle)
+	if n, ok := o.get("max_series").number(1, 1_000_000, "2000"); ok {
+		to.MaxSeries = n
+	}
+	to.Shape, _ = o.get("shape").oneOf(shapeNames)
+}
+
+// wrongDSN says what is wrong with an address of ClickHouse. It never repeats
+// the address, since that may hold a password.
+func wrongDSN(dsn string) string {
+	const like = "want clickhouse://user@host:9000/database or http://user@host:8123/database"
+	scheme, rest, ok := strings.Cut(dsn, "://")
+	if !ok || !slices.Contains([]string{"clickhouse", "tcp", "http", "https"}, scheme) {
+		return like
+	}
+	if at := strings.LastIndex(rest, "@"); at >= 0 && strings.Contains(rest[:at], ":") {
+		return "a password stands in it: take it out, and write password_file: /path/to/it or set TOCSIN_CLICKHOUSE_PASSWORD"
+	}
+	authority, tail, _ := strings.Cut(rest, "/")
+	authority, query, asked := strings.Cut(authority, "?")
+	if !asked {
+		_, query, _ = strings.Cut(tail, "?")
+	}
+	params, err := url.ParseQuery(query)
+	if err != nil {
+		return like + "; what follows ? cannot be read"
+	}
+	for name := range params {
+		if secretKey(name) {
+			return "a password stands in it: take it out, and write password_file: /path/to/it or set TOCSIN_CLICKHOUSE_PASSWORD"
+		}
+	}
+	for hostport := range strings.SplitSeq(authority[strings.LastIndex(authority, "@")+1:], ",") {
+		u, err := url.Parse("http://" + hostport)
+		if err != nil || u.Hostname() == "" || u.Host != hostport {
+			return like
+		}
+	}
+	return ""
+}
+
+// web reads an address of the web.
+func (v value) web(to *string, example string) {
+	s, ok := v.text(example)
+	if !ok {
+		return
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil {
+		v.mistake("want an address that begins with https:// or http:// and holds no password, as in %s", example)
+		return
+	}
+	*to = s
+}
+
+func (d *draft) readChannels(v value) {
+	entries, _ := v.entries("{hooks: {type: webhook, url: …, secret_file: …, severities: [P0, P1]}}")
+	for _, e := range entries {
+		if !idPattern.MatchString(e.name) {
+			d.unread = true
+			e.mistake("want a name of small letters, digits and hyphens, as in hooks; found %q", shorten(e.name))
+			continue
+		}
+		o, ok := e.val.object(channelShape)
+		if !ok {
+			d.unread = true
+			continue
+		}
+		c := Channel{Name: e.name}
+		if c.Type, ok = o.channelType(); !ok {
+			d.unread = true
+			continue
+		}
+		d.readChannel(&c, o)
+		d.cfg.Channels = append(d.cfg.Channels, c)
+		e.key.later(func() string { return d.unheard(c.Name) })
+		if c.Type == "page" {
+			e.key.later(func() string { return d.sharedFolder(c.Name) })
+		}
+	}
+}
+
+func (o object) channelType() (string, bool) {
+	t := o.need("type", "type: webhook")
+	if s, ok := t.text("webhook"); !ok || slices.Contains(laterTypes, s) {
+		if ok {
+			t.mistake("%s is not yet supported in this version: want one of page webhook", s)
+		}
+		return "", false
+	}
+	return t.oneOf(typeNames)
+}
+
+func (d *draft) readChannel(c *Channel, o object) {
+	names, places, _ := o.get("severities").texts("[P0, P1]")
+	for i, name := range names {
+		s, ok := ParseSeverity(name)
+		switch {
+		case !ok:
+			places[i].mistake("unknown severity %s", unknown(name, severityNames))
+		case slices.Contains(c.Severities, s):
+			places[i].mistake("%s stands twice: keep one", s)
+		default:
+			c.Severities = append(c.Severities, s)
+		}
+	}
+	own := map[string][]string{"page": {"folder"}, "webhook": {"url", "secret_file"}}[c.Type]
+	for _, key := range []string{"folder", "url", "secret_file"} {
+		if v := o.get(key); v.given() && !slices.Contains(own, key) {
+			v.mistake("a %s channel has none: leave it out", c.Type)
+		}
+	}
+	if c.Type == "page" {
+		o.get("folder").path(&c.Folder, "/var/lib/tocsin/page")
+		return
+	}
+	o.need("secret_file", "secret_file: /path/to/it, a file with the secret (whsec_…) that the receiver checks").path(&c.SecretFile, "/etc/tocsin/hooks-secret")
+	u := o.need("url", "url: https://…")
+	u.web(&c.URL, "https://hooks.example.com/tocsin")
+	if strings.HasPrefix(c.URL, "http://") && !loopback(c.URL) {
+		u.mistake("want https://: what is posted would travel in the clear (http:// is for this machine only)")
+	}
+}
+
+func loopback(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// unheard says that a channel would never hear of anything.
+func (d *draft) unheard(name string) string {
+	for _, s := range Severities {
+		if slices.Contains(d.cfg.Hears(s), name) {
+			return ""
+		}
+	}
+	return fmt.Sprintf("the channel %s hears of no severity: add severities: [P0, P1], or name it under a severity's channels", name)
+}
+
+// sharedFolder says that two pages would overwrite each other.
+func (d *draft) sharedFolder(name string) string {
+	i := slices.IndexFunc(d.cfg.Channels, func(c Channel) bool { return c.Name == name })
+	for _, c := range d.cfg.Channels[:max(i, 0)] {
+		if c.Type == "page" && path.Clean(c.Folder) == path.Clean(d.cfg.Channels[i].Folder) {
+			return fmt.Sprintf("the pages %s and %s would overwrite each other in %s: give each a folder of its own", c.Name, name, c.Folder)
+		}
+	}
+	return ""
+}
+
+func (d *draft) readPage(v value) {
+	o, ok := v.object(pageShape)
+	if !ok {
+		return
+	}
+	if title := o.get("title"); title.given() {
+		d.titled = true
+		d.cfg.Page.Title = title.words(80, "FeatureSignals status", "")
+	}
+	o.get("url").web(&d.cfg.Page.URL, "https://status.example.com")
+	support := o.get("support")
+	if s, ok := support.text("support@example.com"); ok {
+		if a, err := mail.ParseAddress(s); err == nil && a.Address == s {
+			d.cfg.Page.Support = s
+			return
+		}
+		if u, err := url.Parse(s); err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil {
+			d.cfg.Page.Support = s
+			return
+		}
+		support.mistake("want a mail or web address that customers may use, as in support@example.com; found %q", shorten(s))
+	}
+}
+
+func (d *draft) readListen(v value) {
+	o, ok := v.object(listenShape)
+	if !ok {
+		return
+	}
+	o.get("public").listen(&d.cfg.Listen.Public, `":8080"`)
+	o.get("private").listen(&d.cfg.Listen.Private, `"127.0.0.1:8081"`)
+	if _, port, _ := net.SplitHostPort(d.cfg.Listen.Public); d.cfg.Listen.Public == d.cfg.Listen.Private && port != "0" {
+		o.mistake("public and private are the same address: nothing private is ever shown on the public one, so give each its own")
+	}
+}
+
+func (v value) listen(to *string, example string) {
+	s, ok := v.scalar(example)
+	if !ok {
+		return
+	}
+	_, port, err := net.SplitHostPort(s)
+	n, bad := strconv.Atoi(port)
+	if err != nil || bad != nil || n < 0 || n > 65535 {
+		v.mistake("want host:port, as in %s; found %q", example, shorten(s))
+		return
+	}
+	*to = s
+}
