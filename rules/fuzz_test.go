@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -83,5 +84,43 @@ func fitToRun(t *testing.T, c *Config) {
 		if ch.Type == "page" && ch.Folder == "" || ch.Type == "webhook" && (ch.URL == "" || ch.SecretFile == "") {
 			t.Errorf("something is missing in %+v", ch)
 		}
+	}
+}
+
+// Files that no person writes: deep ones would overflow the parser's stack,
+// which nothing can recover from, and wide ones would keep it busy for minutes.
+func TestHostileFilesAreRefused(t *testing.T) {
+	deep := &strings.Builder{}
+	for i := range 700 {
+		deep.WriteString(strings.Repeat(" ", i) + "a:\n")
+	}
+	var keys strings.Builder
+	for i := range maxKeys + 1 {
+		keys.WriteString("k" + strconv.Itoa(i) + ": 1\n")
+	}
+	manyGlobs := strings.Repeat("a,", 50_000)
+	rule := "id: a, component: api, signal: p99, levels: {P1: {above: 5s}}"
+	for _, test := range []struct{ name, body, want string }{
+		{"brackets", strings.Repeat("[", maxBytes), "nested deeper"},
+		{"braces", strings.Repeat("{a: ", maxBytes/4), "nested deeper"},
+		{"dashes after a bracket too many", "]" + strings.Repeat("- ", 1000), "nested deeper"},
+		{"dashes", strings.Repeat("- ", maxBytes/2), "nested deeper"},
+		{"question marks", strings.Repeat("? ", maxBytes/2), "nested deeper"},
+		{"indentation", deep.String(), "nested deeper"},
+		{"anchors", strings.Repeat("&a\n", maxBytes/3), "anchors, aliases and tags"},
+		{"tags", strings.Repeat("!a\n", maxBytes/3), "anchors, aliases and tags"},
+		{"keys", keys.String(), "20000 keys"},
+		{"size", strings.Repeat("# long\n", maxBytes/4), "split it"},
+		{
+			"aliases that multiply", "components: [{id: api}]\nrules:\n- {" + rule + ", where: {routes: &r [" + manyGlobs + "a]}}\n" +
+				strings.Repeat("- {"+rule+", where: {routes: *r}}\n", 900), "multiply",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := Parse([]File{{Name: "f.yaml", Body: []byte(test.body)}})
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("want a mistake about %q, got %.200v", test.want, err)
+			}
+		})
 	}
 }

@@ -349,6 +349,13 @@ func TestFilesAreMergedInOrder(t *testing.T) {
 	}
 }
 
+func TestLongLinesAreRead(t *testing.T) {
+	c := parse(t, rate+ok+"    where: {services: ["+strings.Repeat("some-service-with-a-name, ", 200)+"last], regions: [eu]}\n    runbook: https://wiki/"+strings.Repeat("x", 500))
+	if w := c.Rules[0].Where; len(w.Services.Any) != 2 || len(w.Regions.Any) != 1 {
+		t.Errorf("%+v", w)
+	}
+}
+
 func TestMistakesBetweenFiles(t *testing.T) {
 	_, err := Parse([]File{
 		{"z.yaml", []byte("components: [{id: api}]\nseverities: {P0: {public: false}}")},

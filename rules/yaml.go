@@ -109,6 +109,7 @@ func (s *source) bounded(tokens token.Tokens) bool {
 			depth++
 		case token.MappingEndType, token.SequenceEndType:
 			depth--
+			continue
 		case token.MappingValueType:
 			keys++
 		case token.AnchorType, token.AliasType, token.TagType:
@@ -119,7 +120,7 @@ func (s *source) bounded(tokens token.Tokens) bool {
 		}
 		at := Pos{Line: t.Position.Line, Col: t.Position.Column}
 		switch {
-		case depth > maxDepth, depth == 0 && t.Position.Column > maxColumn:
+		case depth > maxDepth, depth <= 0 && t.Position.Column > maxColumn:
 			s.mistakeAt(at, "this is nested deeper than any configuration: look for brackets that are not closed")
 			return false
 		case keys > maxKeys:
