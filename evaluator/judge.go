@@ -63,7 +63,7 @@ func prepare(rule rules.Rule, s *stream) *judge {
 			share := float64(10000-rule.Signal.Quantile) / 10000
 			t.test = test{of: s.limit(time.Duration(limit)), among: timed, share: share, z: z}
 		default:
-			t.test = test{of: errors, among: requests, share: limit, z: z}
+			t.test = test{of: failed, among: requests, share: limit, z: z}
 		}
 		return t
 	}

@@ -12,7 +12,7 @@ import (
 // a window adds numbers and touches no histogram.
 const (
 	requests = iota
-	errors
+	failed
 	timed // requests with a usable duration
 	slow0
 )
@@ -67,7 +67,7 @@ func (r *ring) put(m telemetry.Minute) {
 	i, n := r.slot(minute), r.stream.counters()
 	r.starts[i] = minute
 	c := r.counts[i*n : (i+1)*n]
-	c[requests], c[errors], c[timed] = uint32(m.Requests), uint32(m.Errors), uint32(m.Durations.Count())
+	c[requests], c[failed], c[timed] = uint32(m.Requests), uint32(m.Errors), uint32(m.Durations.Count())
 	for k, limit := range r.stream.limits {
 		c[slow0+k] = uint32(m.Durations.Slower(limit))
 	}

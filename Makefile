@@ -1,0 +1,42 @@
+# Everything here sets itself up on a machine that has Go, Node.js with npm, git, make and root for apt.
+
+ENGINE := engine/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
+export CGO_ENABLED ?= 0
+
+.PHONY: help build demo test bench fuzz lint fmt engine
+
+help: ## what can be made
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+
+build: ## bin/tocsin and bin/tocsin-demo
+	go build -trimpath -o bin/ ./cmd/tocsin ./cmd/tocsin-demo
+
+demo: $(ENGINE) build ## the service beside an embedded engine, with sample traffic and an outage under way
+	bin/tocsin-demo
+
+test: $(ENGINE) ## every test, with the race detector and the real engine; nothing is skipped
+	@command -v cc >/dev/null || (apt-get update && apt-get install -y gcc libc6-dev)
+	CGO_ENABLED=1 TOCSIN_ENGINE_REQUIRED=1 go test -race ./...
+
+bench: $(ENGINE) ## what a tick costs beside a bare scan and beside 20 rules asked one by one (10 million spans, made once)
+	TOCSIN_ENGINE_REQUIRED=1 go test ./telemetry/signoz -run '^$$' -bench Tick -benchtime 1x -timeout 60m -v
+	go test ./evaluator ./incident ./store -run '^$$' -bench . -benchmem
+
+fuzz: ## the parser and the small readers of values, a minute each (FUZZTIME=1h for more)
+	@for f in $$(grep -rhoE '^func Fuzz[A-Za-z]+' --include='*_test.go' rules | sed 's/func //'); do \
+		go test ./rules -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-1m} || exit 1; done
+
+lint: ## formatting and static checks
+	@out=$$(go tool gofumpt -l .); test -z "$$out" || { echo "not formatted, run 'make fmt':"; echo "$$out"; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+	go mod tidy -diff
+
+fmt: ## format the code
+	go tool gofumpt -w .
+
+engine: $(ENGINE) ## the ClickHouse engine that demo, tests and benchmarks run on
+
+$(ENGINE): engine/package.json
+	cd engine && npm install --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
+	@touch $@

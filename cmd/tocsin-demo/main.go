@@ -1,0 +1,225 @@
+// Command tocsin-demo shows Tocsin at work on one machine: a real ClickHouse
+// engine holding SigNoz's tables, the traffic of a feature-flag service in
+// three regions with a few days of history, and an outage in Europe that is
+// under way. It starts the same tocsin that people run, beside the engine.
+//
+// Its rules and its cadence are short, so that ten minutes are enough to see an
+// incident investigated, spoken of again, watched and resolved.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/alecthomas/kong"
+
+	"github.com/featuresignals/tocsin/store"
+	"github.com/featuresignals/tocsin/telemetry/embedded"
+	"github.com/featuresignals/tocsin/telemetry/sample"
+	"github.com/featuresignals/tocsin/telemetry/signoz"
+)
+
+type cli struct {
+	Days    float64 `default:"3" help:"Days of history to make."`
+	Rate    float64 `default:"12" help:"Sampled requests a minute in each region."`
+	Public  string  `default:"127.0.0.1:8080" help:"Where the page is served."`
+	Private string  `default:"127.0.0.1:8081" help:"Where health and metrics are served."`
+	Dir     string  `type:"path" help:"Folder for the engine's data, the store and the page; a temporary one, removed at the end, by default."`
+	Tocsin  string  `type:"path" help:"The tocsin to start; by default the one beside this program."`
+}
+
+func main() {
+	var c cli
+	kong.Parse(&c, kong.Name("tocsin-demo"), kong.Description(
+		"Tocsin beside an embedded ClickHouse with sample traffic and an outage under way. Ends with Ctrl-C."))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := c.run(ctx); err != nil && ctx.Err() == nil {
+		fmt.Fprintln(os.Stderr, "tocsin-demo:", err)
+		os.Exit(1)
+	}
+}
+
+func (c *cli) run(ctx context.Context) error {
+	if c.Tocsin == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		c.Tocsin = filepath.Join(filepath.Dir(self), "tocsin")
+	}
+	if _, err := os.Stat(c.Tocsin); err != nil {
+		return fmt.Errorf("%w: run 'make build', or name it with --tocsin", err)
+	}
+	if c.Dir == "" {
+		dir, err := os.MkdirTemp("", "tocsin-demo-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		c.Dir = dir
+	}
+
+	say("starting a ClickHouse engine in %s", c.Dir)
+	engine, err := embedded.Open(filepath.Join(c.Dir, "clickhouse"))
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	front, err := engine.Serve(ctx, "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer front.Close()
+	conn, err := clickhouse.Open(&clickhouse.Options{Protocol: clickhouse.HTTP, Addr: []string{front.Addr()}})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := signoz.Create(ctx, conn, signoz.Schema(true)); err != nil {
+		return err
+	}
+
+	now := time.Now().UTC().Truncate(time.Minute)
+	begin := now.Add(-time.Duration(c.Days * float64(24*time.Hour))).Truncate(time.Minute)
+	traffic := traffic(c.Rate, now)
+	feed := traffic.Feed(begin, arrival)
+	writer := signoz.NewWriter(conn).Without("attributes")
+	if err := writeHistory(ctx, writer, feed, begin, now); err != nil {
+		return err
+	}
+	child, err := c.start(ctx, front.URL(), begin)
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- child.Wait() }()
+	go c.announce(ctx)
+	err = live(ctx, writer, feed, ended)
+	if ctx.Err() != nil {
+		say("stopping")
+		err = <-ended
+	}
+	return err
+}
+
+// start writes the demo's configuration and starts tocsin on it, with its
+// watermark at the beginning of the history: it catches up with all of it, as
+// it would after a stop.
+func (c *cli) start(ctx context.Context, dsn string, begin time.Time) (*exec.Cmd, error) {
+	path := filepath.Join(c.Dir, "tocsin.db")
+	if err := setWatermark(ctx, path, begin); err != nil {
+		return nil, err
+	}
+	file := filepath.Join(c.Dir, "tocsin.yaml")
+	if err := os.WriteFile(file, []byte(configuration(dsn, c)), 0o600); err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(c.Dir, "tocsin.log"))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close() // the child has its own descriptor
+	cmd := exec.CommandContext(ctx, c.Tocsin, "serve", "--config", file)
+	cmd.Stderr, cmd.Stdout = log, log
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 15 * time.Second
+	say("starting %s serve --config %s (its log: %s)", c.Tocsin, file, log.Name())
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start tocsin: %w", err)
+	}
+	return cmd, nil
+}
+
+func setWatermark(ctx context.Context, path string, begin time.Time) error {
+	db, err := store.Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.SetWatermark(ctx, begin), db.Close())
+}
+
+// announce waits until the page is there and up to date, and says so.
+func (c *cli) announce(ctx context.Context) {
+	for ctx.Err() == nil {
+		if ok(ctx, "http://"+c.Private+"/readyz") && ok(ctx, "http://"+c.Public+"/") {
+			break
+		}
+		time.Sleep(300 * time.Millisecond)
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	fmt.Printf(`
+  the public page    http://%s/
+  health, metrics    http://%s/readyz  and  /metrics
+
+  Europe has an outage. The rules here are the demo's own: two-minute windows, an update every two minutes. Watch the page:
+  it is being investigated now, gets an update within two minutes, goes over to monitoring in about five and is resolved in
+  about eight. Others follow. Ctrl-C ends the demo.
+
+`, c.Public, c.Private)
+}
+
+func ok(ctx context.Context, url string) bool {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+// writeHistory stores everything that arrived before now.
+func writeHistory(ctx context.Context, w *signoz.Writer, feed *sample.Feed, begin, now time.Time) error {
+	bar := newProgress("writing history", int(now.Sub(begin)/time.Minute))
+	err := w.WriteAll(ctx, func(yield func(time.Time, traces) bool) {
+		for at := begin; at.Before(now); at = at.Add(time.Minute) {
+			if ctx.Err() != nil || !yield(at, feed.Until(at)) {
+				return
+			}
+			bar.add(1)
+		}
+	})
+	bar.end()
+	return err
+}
+
+// live stores what arrives, every second, until ctx ends or tocsin does.
+func live(ctx context.Context, w *signoz.Writer, feed *sample.Feed, ended chan error) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-ended:
+			return fmt.Errorf("tocsin ended by itself (%w): its log has the reason", err)
+		case at := <-tick.C:
+			tr := feed.Until(at)
+			if tr.SpanCount() == 0 {
+				continue
+			}
+			if err := w.Write(ctx, tr, at); err != nil && ctx.Err() == nil {
+				return err
+			}
+		}
+	}
+}
+
+func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }

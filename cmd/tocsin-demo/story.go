@@ -1,0 +1,54 @@
+package main
+
+import (
+	_ "embed"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/featuresignals/tocsin/telemetry/sample"
+)
+
+type traces = ptrace.Traces
+
+// arrival is how long a span takes from its end into the store.
+const arrival = 2 * time.Second
+
+//go:embed demo.yaml
+var yaml string
+
+// configuration is the demo's tocsin.yaml.
+func configuration(dsn string, c *cli) string {
+	return strings.NewReplacer(
+		"{dsn}", dsn,
+		"{folder}", filepath.Join(c.Dir, "page"),
+		"{store}", filepath.Join(c.Dir, "tocsin.db"),
+		"{public}", c.Public,
+		"{private}", c.Private,
+	).Replace(yaml)
+}
+
+// traffic is the demo's story: outages of the days before, one in Europe that
+// is under way at now, and more to come for as long as somebody watches.
+func traffic(rate float64, now time.Time) sample.Traffic {
+	t := sample.Traffic{Seed: 2026, PerMinute: rate, DayNight: true, Reported: map[string]string{"eu": "local"}}
+	add := func(o sample.Outage, after, lasts time.Duration) {
+		o.From = now.Add(after)
+		o.To = o.From.Add(lasts)
+		t.Outages = append(t.Outages, o)
+	}
+	const api, evaluation = "/v1/projects/*", "/v1/evaluate*"
+	add(sample.Outage{Kind: sample.DatabaseDown}, -53*time.Hour, 14*time.Minute)
+	add(sample.Outage{Kind: sample.HTTP500, Regions: []string{"in"}, Routes: []string{api}, Share: 0.35, Latency: time.Second}, -31*time.Hour, 42*time.Minute)
+	add(sample.Outage{Kind: sample.Slow, Regions: []string{"us"}, Routes: []string{evaluation}, Latency: 3 * time.Second}, -11*time.Hour, 26*time.Minute)
+
+	add(sample.Outage{Kind: sample.HTTP500, Regions: []string{"eu"}, Routes: []string{api}, Share: 0.8, Latency: 2500 * time.Millisecond}, -7*time.Minute, 11*time.Minute)
+	for k := range 36 { // half a day of it
+		at := 24*time.Minute + time.Duration(k)*20*time.Minute
+		region := []string{"us", "in", "eu"}[k%3]
+		add(sample.Outage{Kind: sample.HTTP500, Regions: []string{region}, Routes: []string{api}, Share: 0.5, Latency: 900 * time.Millisecond}, at, 6*time.Minute)
+	}
+	return t
+}

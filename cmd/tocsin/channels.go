@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/page"
+	"github.com/featuresignals/tocsin/publisher/webhook"
+	"github.com/featuresignals/tocsin/rules"
+	"github.com/featuresignals/tocsin/templates"
+)
+
+// openChannels makes the channels that the configuration declares.
+func openChannels(config *rules.Config) ([]publisher.Channel, error) {
+	set, err := templates.Load(nil)
+	if err != nil {
+		return nil, err
+	}
+	var out []publisher.Channel
+	for _, c := range config.Channels {
+		switch c.Type {
+		case "page":
+			out = append(out, page.New(c.Name, c.Folder, set))
+		case "webhook":
+			hook, err := webhook.New(webhook.Config{Name: c.Name, URL: c.URL, SecretFile: c.SecretFile, Templates: set})
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, hook)
+		default:
+			panic(fmt.Sprintf("the parser let a channel of type %q pass", c.Type))
+		}
+	}
+	return out, nil
+}
+
+// renewPages has the pages rendered again: the times on them moved.
+func renewPages(config *rules.Config, out *publisher.Loop) {
+	for _, c := range config.Channels {
+		if c.Type == "page" {
+			out.Renew(c.Name)
+		}
+	}
+}
+
+// pageFolder is the folder that the public listener serves: the first page's.
+func pageFolder(config *rules.Config) string {
+	for _, c := range config.Channels {
+		if c.Type == "page" {
+			return c.Folder
+		}
+	}
+	return ""
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/featuresignals/tocsin/rules"
+)
+
+// load reads the configuration that the command line names, or the one that
+// stands where it was started, or none at all.
+func (w *world) load() (*rules.Config, error) {
+	path := w.config
+	if path == "" {
+		if _, err := os.Stat("tocsin.yaml"); err == nil {
+			path = "tocsin.yaml"
+		}
+	}
+	config := rules.Default()
+	if path != "" {
+		var err error
+		if config, err = rules.Load(path); err != nil {
+			return nil, err
+		}
+	}
+	if w.dsn != "" {
+		config.SigNoz.DSN = w.dsn
+	}
+	return config, nil
+}
+
+// mistakes prints what is wrong with a configuration, a line each.
+func (w *world) mistakes(err error) error {
+	found := rules.Mistakes(err)
+	if len(found) == 0 {
+		return err
+	}
+	for _, m := range found {
+		fmt.Fprintln(w.errs, m)
+	}
+	fmt.Fprintf(w.errs, "%d mistake%s\n", len(found), plural(len(found)))
+	return errFound
+}
+
+func plural(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return "s"
+}
+
+// password reads the ClickHouse password: the environment first, then the file.
+func password(c rules.SigNoz) (string, error) {
+	if p := os.Getenv("TOCSIN_CLICKHOUSE_PASSWORD"); p != "" {
+		return p, nil
+	}
+	if c.PasswordFile == "" {
+		return "", nil
+	}
+	b, err := os.ReadFile(c.PasswordFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("sources.signoz.password_file: %w: make the file, or set TOCSIN_CLICKHOUSE_PASSWORD", err)
+	}
+	if err != nil {
+		return "", fmt.Errorf("sources.signoz.password_file: %w", err)
+	}
+	return strings.TrimRight(string(b), "\r\n"), nil
+}
+
+// version is what the module system knows of this build.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && v == "(devel)" {
+			v = s.Value
+		}
+	}
+	return v
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/featuresignals/tocsin/evaluator"
+	"github.com/featuresignals/tocsin/rules"
+	"github.com/featuresignals/tocsin/telemetry/signoz"
+)
+
+// doctorCmd looks at what the service would find if it were started now.
+type doctorCmd struct {
+	Format string `enum:"text,json" default:"text" help:"text for people, json for programs."`
+}
+
+// diagnosis is what doctor found, and what of it is not as it should be.
+type diagnosis struct {
+	Rules   int           `json:"rules"`
+	Streams int           `json:"streams"`
+	Source  signoz.Report `json:"source"`
+	Wanting []string      `json:"wanting"`
+	config  *rules.Config
+	at      time.Time
+}
+
+// freshFor is how old a service's newest span may be before doctor points at it.
+const freshFor = 10 * time.Minute
+
+// Run satisfies kong.
+func (c *doctorCmd) Run(w *world) error {
+	config, err := w.load()
+	if err != nil {
+		return w.mistakes(err)
+	}
+	d := diagnosis{Rules: len(config.Rules), Streams: len(evaluator.Streams(config.Rules)), config: config, at: time.Now().UTC()}
+	d.look(w)
+	if c.Format == "json" {
+		enc := json.NewEncoder(w.out)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(d); err != nil {
+			return err
+		}
+	} else {
+		d.print(w.out)
+	}
+	if len(d.Wanting) > 0 {
+		return errFound
+	}
+	return nil
+}
+
+func (d *diagnosis) want(format string, args ...any) {
+	d.Wanting = append(d.Wanting, fmt.Sprintf(format, args...))
+}
+
+func (d *diagnosis) look(w *world) {
+	reader, err := newSource(d.config, slog.New(slog.DiscardHandler))
+	if err != nil {
+		d.want("source: %v", err)
+	} else {
+		defer reader.Close()
+		d.Source, err = reader.Report(w.ctx, d.at)
+		d.judge(err)
+	}
+	d.folders()
+	if d.config.Organisation == "Service" {
+		d.want("organisation: not set; customers would read \"Service\"")
+	}
+	if len(d.config.Regions) == 0 {
+		d.want("regions: none declared; the page calls all of them \"All regions\"")
+	}
+	if d.config.Page.URL == "" {
+		d.want("page.url: not set; feeds cannot link to the page")
+	}
+}
+
+// judge says what is wrong with what the source reported.
+func (d *diagnosis) judge(err error) {
+	if err != nil {
+		d.want("source: %v", err)
+		return
+	}
+	if len(d.Source.Newest) == 0 {
+		d.want("source: no entry span (server or consumer) in the last %s: is the exporter pointed here?", d.Source.Span)
+	}
+	for _, n := range d.Source.Newest {
+		if age := d.at.Sub(n.At); age > freshFor {
+			d.want("service %q in region %q: the newest span is %s old", n.Service, n.Region, age.Round(time.Second))
+		}
+	}
+	for _, r := range d.Source.Unlisted {
+		if len(d.config.Regions) > 0 {
+			d.want("region %q: spans name it and regions: does not; the page shows it under \"Other regions\" (add it, or an alias)", r)
+		}
+	}
+	if lag := d.Source.Lag; lag > d.config.SigNoz.Lag {
+		d.want("lag: one span in a hundred is stored later than %s after its end, and sources.signoz.lag is %s: minutes are judged before they are whole", lag.Round(time.Second), d.config.SigNoz.Lag)
+	}
+	for _, rule := range d.config.Rules {
+		if !slices.ContainsFunc(d.Source.Newest, func(n signoz.Newest) bool {
+			return rule.Where.Services.Match(n.Service) && rule.Where.Regions.Match(d.config.RegionOf(n.Region))
+		}) && len(d.Source.Newest) > 0 {
+			d.want("rule %s (%s): no service and region of the last %s is chosen by its where:", rule.ID, rule.Pos, d.Source.Span)
+		}
+	}
+}
+
+// folders tries what has to be written.
+func (d *diagnosis) folders() {
+	dirs := []string{filepath.Dir(d.config.Store.Path)}
+	for _, c := range d.config.Channels {
+		if c.Folder != "" {
+			dirs = append(dirs, c.Folder)
+		}
+	}
+	for _, dir := range dirs {
+		if err := writable(dir); err != nil {
+			d.want("folder %s: %v", dir, err)
+		}
+	}
+}
+
+// writable tries to write into dir, or into the nearest folder above that is
+// there; it leaves nothing behind.
+func writable(dir string) error {
+	for {
+		f, err := os.CreateTemp(dir, ".tocsin-doctor-*")
+		if errors.Is(err, os.ErrNotExist) && filepath.Dir(dir) != dir {
+			dir = filepath.Dir(dir)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.Close(), os.Remove(f.Name()))
+	}
+}
+
+func (d *diagnosis) print(out io.Writer) {
+	s := d.Source
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	line := func(name, format string, args ...any) { fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
+	line("rules", "%d, over %d streams of spans", d.Rules, d.Streams)
+	if s.Address != "" {
+		line("address", "%s, %s protocol", s.Address, s.Protocol)
+	}
+	if s.Version != "" {
+		line("ClickHouse", "%s", s.Version)
+	}
+	if s.Table != "" {
+		line("tables", "%s, shape %s", s.Table, s.Shape)
+		line("columns", "%s", strings.Join(s.Columns, ", "))
+	}
+	if s.Migration > 0 {
+		line("migration", "%d", s.Migration)
+	}
+	for _, n := range s.Notes {
+		line("note", "%s", n)
+	}
+	for _, k := range slices.Sorted(maps.Keys(s.Settings)) {
+		line("setting", "%s = %s", k, s.Settings[k])
+	}
+	if len(s.LeftOut) > 0 {
+		line("not sent", "%s", strings.Join(s.LeftOut, ", "))
+	}
+	if s.LagSpans > 0 {
+		line("lag", "99 of 100 spans are stored within %s of their end (%d looked at); minutes are judged %s after they end",
+			s.Lag.Round(time.Millisecond), s.LagSpans, d.config.SigNoz.Lag)
+	}
+	t.Flush()
+	if len(s.Newest) > 0 {
+		fmt.Fprintln(out)
+		t = tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		fmt.Fprintf(t, "service\tregion\tas\tnewest span\tage\tspans in %s\n", s.Span)
+		for _, n := range s.Newest {
+			fmt.Fprintf(t, "%s\t%q\t%s\t%s\t%s\t%d\n", n.Service, n.Region, d.config.RegionOf(n.Region),
+				n.At.UTC().Format(time.RFC3339), d.at.Sub(n.At).Round(time.Second), n.Spans)
+		}
+		t.Flush()
+	}
+	fmt.Fprintln(out)
+	for _, w := range d.Wanting {
+		fmt.Fprintln(out, "!", w)
+	}
+	if len(d.Wanting) == 0 {
+		fmt.Fprintln(out, "all is well")
+	}
+}

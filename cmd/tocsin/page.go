@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/featuresignals/tocsin/incident"
+	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/page"
+	"github.com/featuresignals/tocsin/store"
+	"github.com/featuresignals/tocsin/templates"
+)
+
+// pageCmd renders the public page once, from what the store holds. It only
+// reads, so that it works beside a service that is running.
+type pageCmd struct {
+	Out string `short:"o" type:"path" placeholder:"DIR" help:"Folder to write; the configured page's by default."`
+}
+
+// Run satisfies kong.
+func (c *pageCmd) Run(w *world) error {
+	config, err := w.load()
+	if err != nil {
+		return w.mistakes(err)
+	}
+	folder := c.Out
+	if folder == "" {
+		folder = pageFolder(config)
+	}
+	db, err := store.OpenToRead(w.ctx, config.Store.Path)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	judged, err := db.Watermark(w.ctx)
+	if err != nil {
+		return err
+	}
+	var board incident.Board
+	for e, err := range db.All(w.ctx) {
+		if err != nil {
+			return fmt.Errorf("read the timeline: %w", err)
+		}
+		board = board.With(e)
+	}
+	set, err := templates.Load(nil)
+	if err != nil {
+		return err
+	}
+	p := publisher.Project(config, board, judged, time.Now().UTC())
+	receipt, err := page.New("status", folder, set).Publish(w.ctx, publisher.Delivery{Channel: "status", Public: p})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w.out, "%s: %s, %d open, %d past; %s\n", folder, p.Description, len(p.Incidents), len(p.Past), receipt)
+	return nil
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/go-co-op/gocron/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/featuresignals/tocsin/evaluator"
+	"github.com/featuresignals/tocsin/incident"
+	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/store"
+)
+
+// serveCmd runs the service.
+type serveCmd struct {
+	LogLevel slog.Level `default:"info" help:"debug, info, warn or error."`
+}
+
+// keep is how long the journal of judged minutes and finished deliveries stay.
+const keep = 30 * 24 * time.Hour
+
+// Run satisfies kong. It is the wiring, in one straight line: source, rings,
+// desk, outbox, channels, listeners.
+func (c *serveCmd) Run(w *world) error {
+	config, err := w.load()
+	if err != nil {
+		return w.mistakes(err)
+	}
+	logger := slog.New(slog.NewJSONHandler(w.errs, &slog.HandlerOptions{Level: c.LogLevel}))
+	slog.SetDefault(logger)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	db, err := store.Open(w.ctx, config.Store.Path)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	judged, err := db.Watermark(w.ctx)
+	if err != nil {
+		return err
+	}
+
+	channels, err := openChannels(config)
+	if err != nil {
+		return err
+	}
+	out := &publisher.Loop{Outbox: db, Channels: channels, Logger: logger, Point: w.point}
+	desk, err := incident.NewDesk(w.ctx, incident.Options{
+		Config: config, Log: db, Logger: logger, Judged: judged, Stored: out.Wake, Point: w.point,
+	})
+	if err != nil {
+		return err
+	}
+	out.Prepare = func(_ context.Context, r publisher.Row) (publisher.Delivery, error) {
+		board := desk.Board()
+		d, err := publisher.Prepare(r, publisher.Project(config, board, desk.Judged(), time.Now().UTC()))
+		d.Seq = board.Seq
+		return d, err
+	}
+
+	source, err := openSource(w.ctx, config, logger)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	health := newHealth(config, desk, db, registry)
+	loop := &evaluator.Loop{
+		Source: source, Rings: evaluator.New(config.Rules), Log: logger,
+		Lag: config.SigNoz.Lag, Settle: config.SigNoz.Settle, CatchUp: config.CatchUp,
+		Sink: func(ctx context.Context, r evaluator.Round) error {
+			if err := desk.Judge(ctx, r); err != nil {
+				return err
+			}
+			if r.Live {
+				renewPages(config, out)
+			}
+			return nil
+		},
+	}
+	loop.Resume(judged)
+
+	public, private := listeners(config, health, registry)
+	g, ctx := errgroup.WithContext(w.ctx)
+	g.Go(func() error { return desk.Run(ctx) })
+	g.Go(func() error { return out.Run(ctx) })
+	g.Go(func() error { return serveHTTP(ctx, public) })
+	g.Go(func() error { return serveHTTP(ctx, private) })
+	g.Go(func() error {
+		return schedule(ctx, config.SigNoz.Lag, func() { health.ticked(loop.Tick(ctx)) }, func() {
+			if err := db.Trim(ctx, time.Now().Add(-keep)); err != nil {
+				logger.Warn("house-keeping", "err", err)
+			}
+		})
+	})
+	logger.Info("serving", "page", config.Listen.Public, "private", config.Listen.Private, "rules", len(config.Rules),
+		"resumed", judged, "hold_before_first_post", 0)
+	renewPages(config, out)
+	err = g.Wait()
+	logger.Info("stopped", "err", err)
+	return err
+}
+
+// schedule runs tick at once and then whenever a minute closes, and tidy every
+// hour, until ctx ends. One tick runs at a time; a late one catches up by itself.
+func schedule(ctx context.Context, lag time.Duration, tick, tidy func()) error {
+	s, err := gocron.NewScheduler()
+	if err != nil {
+		return fmt.Errorf("start the schedule: %w", err)
+	}
+	var running sync.Mutex
+	one := func() {
+		if !running.TryLock() {
+			return // the one under way will see this minute, too
+		}
+		defer running.Unlock()
+		// A timer that fires a hair early by the wall clock would find the
+		// minute still open, and leave it for a minute.
+		const hair = 200 * time.Millisecond
+		closes := time.Now().Add(hair - lag).Truncate(time.Minute).Add(lag)
+		time.Sleep(time.Until(closes))
+		tick()
+	}
+	whenMinutesClose := fmt.Sprintf("%d * * * * *", int(lag%time.Minute/time.Second))
+	_, err = s.NewJob(gocron.CronJob(whenMinutesClose, true), gocron.NewTask(one))
+	if err == nil {
+		_, err = s.NewJob(gocron.OneTimeJob(gocron.OneTimeJobStartImmediately()), gocron.NewTask(one))
+	}
+	if err == nil {
+		_, err = s.NewJob(gocron.DurationJob(time.Hour), gocron.NewTask(tidy))
+	}
+	if err != nil {
+		return fmt.Errorf("start the schedule: %w", err)
+	}
+	s.Start()
+	<-ctx.Done()
+	return s.Shutdown()
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/featuresignals/tocsin/rules"
+	"github.com/featuresignals/tocsin/telemetry/signoz"
+)
+
+// newSource makes the reader of SigNoz's ClickHouse.
+func newSource(config *rules.Config, logger *slog.Logger) (*signoz.Reader, error) {
+	if config.SigNoz.DSN == "" {
+		return nil, errors.New("no ClickHouse to read from: set sources.signoz.dsn, --clickhouse or TOCSIN_CLICKHOUSE_DSN to clickhouse://host:9000 or http://host:8123")
+	}
+	secret, err := password(config.SigNoz)
+	if err != nil {
+		return nil, err
+	}
+	o := signoz.Options{SigNoz: config.SigNoz, Password: secret, Regions: config.Regions, Log: logger}
+	for _, r := range config.Rules {
+		o.Where = append(o.Where, r.Where)
+	}
+	return signoz.New(o)
+}
+
+// openSource makes the reader and looks at the store. What only a person can
+// mend ends the program; a store that is away does not: the page says so, and
+// what it missed is read when it is back.
+func openSource(ctx context.Context, config *rules.Config, logger *slog.Logger) (*signoz.Reader, error) {
+	reader, err := newSource(config, logger)
+	if err != nil {
+		return nil, err
+	}
+	probing, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	err = reader.Connect(probing)
+	if e, ok := errors.AsType[*signoz.Error](err); ok && e.Trouble != signoz.Unwell {
+		return nil, errors.Join(err, reader.Close())
+	}
+	if err != nil {
+		logger.Error("the source does not answer yet", "err", err)
+	}
+	return reader, nil
+}

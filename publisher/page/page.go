@@ -1,0 +1,138 @@
+// Package page brings the public status page out as a folder of files: the
+// page itself, a page for each incident, the history, a feed, and what programs
+// read. Any host that serves files can serve it; Handler does so from here.
+//
+// The folder says the same whoever looks: Render makes every file from one
+// templates.Public and nothing else, so that equal values give equal bytes.
+// Publish writes only the files that differ, and so can be called as often as
+// one likes. Files of incidents are never deleted: their addresses are for ever.
+package page
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/templates"
+)
+
+// Names of the files. Besides them there is incidents/INC-YYYY-NNNN.html for
+// each incident, and nothing else: no name is made from data.
+const (
+	fileIndex   = "index.html"
+	fileHistory = "history/index.html"
+	fileFeed    = "history.atom"
+	fileSummary = "summary.json"
+	fileTocsin  = "tocsin.json"
+)
+
+// Channel is the page as a target of deliveries.
+type Channel struct {
+	name   string
+	folder string
+	t      *templates.Set
+}
+
+var _ publisher.Channel = (*Channel)(nil)
+
+// New makes a channel that keeps the page in folder.
+func New(name, folder string, t *templates.Set) *Channel {
+	return &Channel{name: name, folder: folder, t: t}
+}
+
+// Name gives the channel's name.
+func (c *Channel) Name() string { return c.name }
+
+// Publish brings the folder in line with d.Public. The receipt is a hash over
+// the names and the content of all files.
+func (c *Channel) Publish(ctx context.Context, d publisher.Delivery) (string, error) {
+	files, err := c.Render(d.Public)
+	if err != nil {
+		// The same value would fail in the same way for ever; the next event
+		// or tick brings another one.
+		return "", fmt.Errorf("render the page: %w: %w", publisher.ErrPermanent, err)
+	}
+	if err := write(ctx, c.folder, files); err != nil {
+		return "", fmt.Errorf("write the page: %w", err)
+	}
+	return receipt(files), nil
+}
+
+// incidentID is what the ID of an incident looks like. It is checked before it
+// becomes a part of a file's name.
+var incidentID = regexp.MustCompile(`^INC-[0-9]{4}-[0-9]{4,9}$`)
+
+// Render makes every file of the page, by name. It does no I/O and gives equal
+// bytes for equal values.
+func (c *Channel) Render(p templates.Public) (map[string][]byte, error) {
+	if err := p.Lint(); err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{}
+	for _, i := range slices.Concat(p.Incidents, p.Past) {
+		if !incidentID.MatchString(i.ID) {
+			return nil, fmt.Errorf("incident %q: want an ID like INC-2026-0001", i.ID)
+		}
+		name := "incidents/" + i.ID + ".html"
+		if _, twice := files[name]; twice {
+			return nil, fmt.Errorf("incident %s is there twice", i.ID)
+		}
+		if len(i.Updates) == 0 {
+			return nil, fmt.Errorf("incident %s has no update: there is nothing to say about it", i.ID)
+		}
+		b, err := c.t.IncidentPage(p, i)
+		if err != nil {
+			return nil, err
+		}
+		files[name] = b
+	}
+	for name, make := range map[string]func(templates.Public) ([]byte, error){
+		fileIndex:   c.t.Index,
+		fileHistory: c.t.History,
+		fileFeed:    c.feed,
+		fileSummary: c.summary,
+		fileTocsin:  facts,
+	} {
+		b, err := make(p)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		files[name] = b
+	}
+	return files, nil
+}
+
+// receipt is a hash over all files.
+func receipt(files map[string][]byte) string {
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fmt.Fprintf(h, "%s %d\n", name, len(files[name]))
+		h.Write(files[name])
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// order puts the pages that others point to first, and the first page last: a
+// reader never follows a link to a file that is not there yet.
+func order(files map[string][]byte) []string {
+	names := slices.Sorted(maps.Keys(files))
+	slices.SortStableFunc(names, func(a, b string) int { return rank(a) - rank(b) })
+	return names
+}
+
+func rank(name string) int {
+	switch {
+	case strings.HasPrefix(name, "incidents/"):
+		return 0
+	case name == fileIndex:
+		return 2
+	default:
+		return 1
+	}
+}

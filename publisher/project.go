@@ -1,0 +1,398 @@
+package publisher
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/featuresignals/tocsin/incident"
+	"github.com/featuresignals/tocsin/rules"
+	"github.com/featuresignals/tocsin/templates"
+)
+
+// Valid is how long a rendered page may be believed after the newest minute
+// that it rests on was judged.
+const Valid = 5 * time.Minute
+
+// otherRegion stands for every region that the configuration does not list. A
+// region's raw value comes from spans, and nothing a span carries is public.
+var otherRegion = templates.Region{Code: "other", Name: "Other regions"}
+
+// Project gives what customers may know of a board: names come from the
+// configuration, words from the rules, everything else is times and numbers.
+// judged is the end of the newest judged minute, at the time of asking.
+//
+// The same board at the same minute gives the same value, whenever it is
+// asked: a page that says nothing new is the same page, to the last byte.
+func Project(c *rules.Config, b incident.Board, judged, at time.Time) templates.Public {
+	v := view{c, b}
+	p := templates.Public{
+		Organisation: c.Organisation, Title: c.Page.Title, URL: c.Page.URL, Support: c.Page.Support,
+		Rendered: at, Checked: judged, Blind: b.Blind,
+	}
+	if !judged.IsZero() {
+		p.ValidUntil = judged.Add(c.SigNoz.Lag + Valid)
+		p.Rendered = judged.Add(c.SigNoz.Lag)
+		for _, i := range b.Open {
+			if n := len(i.Updates); n > 0 && i.Updates[n-1].Said.After(p.Rendered) {
+				p.Rendered = i.Updates[n-1].Said
+			}
+		}
+	}
+	p.Regions = v.regions()
+	for _, comp := range c.Components {
+		p.Components = append(p.Components, v.component(comp, p.Regions))
+	}
+	for _, i := range slices.Backward(b.Open) {
+		if len(i.Updates) > 0 {
+			p.Incidents = append(p.Incidents, v.incident(i))
+		}
+	}
+	for _, i := range slices.Backward(b.Past) {
+		if len(i.Updates) > 0 {
+			p.Past = append(p.Past, v.incident(i))
+		}
+	}
+	p.Indicator, p.Description = rollUp(p)
+	return p
+}
+
+type view struct {
+	config *rules.Config
+	board  incident.Board
+}
+
+// region gives the public face of a region's code.
+func (v view) region(code string) templates.Region {
+	for _, r := range v.config.Regions {
+		if r.Code == code {
+			return templates.Region{Code: r.Code, Name: r.Name}
+		}
+	}
+	return otherRegion
+}
+
+// regions is the columns of the page: those that are configured, and one for
+// the rest when something was heard from there.
+func (v view) regions() []templates.Region {
+	var out []templates.Region
+	for _, r := range v.config.Regions {
+		out = append(out, v.region(r.Code))
+	}
+	for cell := range v.board.Senses {
+		if v.region(cell.Region) == otherRegion {
+			return append(out, v.rest())
+		}
+	}
+	for _, i := range v.board.Open {
+		if slices.ContainsFunc(i.Regions(), func(r string) bool { return v.region(r) == otherRegion }) {
+			return append(out, v.rest())
+		}
+	}
+	return out
+}
+
+// rest is otherRegion by the name that fits: where none is configured, it is
+// all there is.
+func (v view) rest() templates.Region {
+	if len(v.config.Regions) == 0 {
+		return templates.Region{Code: otherRegion.Code, Name: "All regions"}
+	}
+	return otherRegion
+}
+
+// name gives a region's public face as regions lists it.
+func (v view) name(code string) templates.Region {
+	if r := v.region(code); r != otherRegion {
+		return r
+	}
+	return v.rest()
+}
+
+func (v view) component(c rules.Component, regions []templates.Region) templates.Component {
+	out := templates.Component{ID: c.ID, Name: c.Name, Description: c.Description}
+	for _, r := range regions {
+		out.Cells = append(out.Cells, v.cell(c.ID, r))
+	}
+	out.Status = worstOf(out.Cells)
+	return out
+}
+
+// cell gives the word of one component in one column. Several raw regions may
+// stand in the column of the rest; it shows the worst of them.
+func (v view) cell(component string, column templates.Region) templates.Cell {
+	best := templates.Cell{Region: column, Status: templates.NotWatched}
+	codes := map[string]bool{}
+	for cell := range v.board.Senses {
+		if cell.Component == component && v.name(cell.Region) == column {
+			codes[cell.Region] = true
+		}
+	}
+	inc, open := v.board.On(component)
+	if open && len(inc.Updates) > 0 {
+		for _, r := range inc.Regions() {
+			if v.name(r) == column {
+				codes[r] = true
+			}
+		}
+	}
+	for code := range codes {
+		c := v.one(component, code)
+		c.Region = column
+		if rank(c.Status) > rank(best.Status) || rank(c.Status) == rank(best.Status) && c.Since.Before(best.Since) {
+			best = c
+		}
+	}
+	return best
+}
+
+func (v view) one(component, code string) templates.Cell {
+	if inc, open := v.board.On(component); open && len(inc.Updates) > 0 {
+		if s := statusOf(inc.RegionSeverity(code), v.slow(inc, code)); s != templates.Operational {
+			return templates.Cell{Status: s, Since: since(inc, code)}
+		}
+	}
+	sense := v.board.Senses[incident.Cell{Component: component, Region: code}]
+	switch {
+	case sense.Sense == incident.SenseNothing:
+		return templates.Cell{Status: templates.NoData, Since: sense.Since}
+	case sense.Sense == incident.SenseNone:
+		return templates.Cell{Status: templates.NotWatched}
+	case !v.board.Blind.IsZero():
+		return templates.Cell{Status: templates.NoData, Since: v.board.Blind}
+	case sense.Sense == incident.SenseThin:
+		return templates.Cell{Status: templates.LowTraffic, Since: sense.Since}
+	default:
+		return templates.Cell{Status: templates.Operational}
+	}
+}
+
+// since gives the first bad minute of an incident in a region.
+func since(inc incident.Incident, code string) time.Time {
+	var t time.Time
+	for _, c := range inc.Causes {
+		if c.Region == code && (t.IsZero() || c.Began.Before(t)) {
+			t = c.Began
+		}
+	}
+	return t
+}
+
+// slow reports whether only latency rules demand a region's severity.
+func (v view) slow(inc incident.Incident, code string) bool {
+	last := inc.Updates[len(inc.Updates)-1]
+	for _, r := range last.Regions {
+		if r.Region == code {
+			return r.Slow
+		}
+	}
+	return false
+}
+
+// statusOf maps a cell's severity onto its status.
+func statusOf(s rules.Severity, slow bool) templates.Status {
+	switch {
+	case s == rules.P0:
+		return templates.Major
+	case s == rules.P1 && !slow:
+		return templates.Partial
+	case s == rules.P1, s == rules.P2:
+		return templates.Degraded
+	default:
+		return templates.Operational
+	}
+}
+
+// rank orders statuses by how much they take a component's word; unknown is
+// worse than well and better than broken.
+func rank(s templates.Status) int {
+	return slices.Index([]templates.Status{
+		templates.NotWatched, templates.Operational, templates.LowTraffic, templates.NoData,
+		templates.Maintenance, templates.Degraded, templates.Partial, templates.Major,
+	}, s)
+}
+
+// worstOf rolls cells up into a component: major only if all of them are.
+func worstOf(cells []templates.Cell) templates.Status {
+	worst, major, watched := templates.NotWatched, 0, 0
+	for _, c := range cells {
+		if rank(c.Status) > rank(worst) {
+			worst = c.Status
+		}
+		if c.Status != templates.NotWatched {
+			watched++
+		}
+		if c.Status == templates.Major {
+			major++
+		}
+	}
+	if worst == templates.Major && major < watched {
+		return templates.Partial
+	}
+	return worst
+}
+
+func (v view) incident(i incident.Incident) templates.Incident {
+	out := templates.Incident{
+		ID: string(i.ID), State: string(i.State), Integrity: "under review",
+		Began: i.Began, Detected: i.Detected, Resolved: i.Resolved,
+	}
+	out.Component = templates.Component{ID: i.Component, Name: i.Component}
+	for _, c := range v.config.Components {
+		if c.ID == i.Component {
+			out.Component.Name, out.Component.Description = c.Name, c.Description
+		}
+	}
+	for _, u := range i.Updates {
+		out.Updates = append(out.Updates, v.update(i, u))
+	}
+	slices.Reverse(out.Updates)
+	last := i.Updates[len(i.Updates)-1]
+	newest := out.Updates[0]
+	out.Severity, out.Status, out.Regions, out.AllRegions = newest.Severity, newest.Status, newest.Regions, newest.AllRegions
+	out.Symptom, out.Workaround, out.Next, out.Every = newest.Symptom, newest.Workaround, newest.Next, newest.Every
+	if i.State != incident.StateResolved {
+		out.Next = i.Promise
+	}
+	out.Impact = impact(last.Severity, out.AllRegions)
+	if i.State == incident.StateResolved {
+		out.Impact = impact(i.Peak, out.AllRegions)
+	}
+	return out
+}
+
+func (v view) update(i incident.Incident, u incident.Update) templates.Update {
+	out := templates.Update{
+		Number: u.Number, ID: fmt.Sprintf("%s-%d", i.ID, u.Number), State: string(u.State), Severity: u.Severity.String(),
+		Symptom: u.Words.Symptom, Impact: u.Words.Impact, Workaround: u.Words.Workaround,
+		Figure: figure(u), Trend: string(u.Trend), Calm: u.Calm, Watching: u.Watching,
+		Said: u.Said, AsOf: u.AsOf, Blind: u.Blind, Late: u.Late, Next: u.Next, Every: u.Every,
+	}
+	slow := true
+	for _, r := range u.Regions {
+		face := v.name(r.Region)
+		if !slices.Contains(out.Regions, face) {
+			out.Regions = append(out.Regions, face)
+		}
+		if r.Severity == u.Severity {
+			slow = slow && r.Slow
+		}
+	}
+	out.AllRegions = len(out.Regions) >= max(1, len(v.config.Regions))
+	out.Status = phrase(u, statusOf(u.Severity, slow), out.AllRegions)
+	return out
+}
+
+// phrase gives Runbook A's words for a status.
+func phrase(u incident.Update, s templates.Status, all bool) string {
+	switch {
+	case u.State == incident.StateResolved || s == templates.Operational:
+		return "Operational"
+	case s == templates.Major && all:
+		return "Major outage"
+	case s == templates.Major || s == templates.Partial:
+		return "Partial service"
+	default:
+		return "Degraded performance"
+	}
+}
+
+// impact gives Statuspage's word for a severity and its scope.
+func impact(s rules.Severity, all bool) string {
+	switch {
+	case s == rules.P0 && all:
+		return "critical"
+	case s == rules.P0 || s == rules.P1:
+		return "major"
+	case s == rules.P2:
+		return "minor"
+	default:
+		return "none"
+	}
+}
+
+// figure gives an update's value in round words, "" when there is none to give.
+func figure(u incident.Update) string {
+	switch {
+	case u.Value <= 0 || u.Trend == incident.TrendUnknown || u.Trend == incident.TrendOver || u.Trend == incident.TrendCalm:
+		return ""
+	case u.Quantile == 0:
+		return "about " + roundPercent(u.Value) + " of requests"
+	default:
+		slowest := 1 - float64(u.Quantile)/10000
+		return fmt.Sprintf("the slowest %s of requests take more than %s", roundPercent(slowest), roundDuration(time.Duration(u.Value)))
+	}
+}
+
+// roundPercent writes a ratio with two digits that count.
+func roundPercent(v float64) string {
+	v *= 100
+	if v >= 10 {
+		return fmt.Sprintf("%.0f %%", v)
+	}
+	digits := 1 - int(math.Floor(math.Log10(v)))
+	s := fmt.Sprintf("%.*f", min(max(digits, 0), 4), v)
+	if strings.Contains(s, ".") {
+		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
+	}
+	return s + " %"
+}
+
+// roundDuration writes a duration with two digits that count.
+func roundDuration(d time.Duration) string {
+	unit, name := time.Second, "s"
+	if d < time.Second {
+		unit, name = time.Millisecond, "ms"
+	}
+	v := float64(d) / float64(unit)
+	if v >= 10 {
+		return fmt.Sprintf("%.0f %s", v, name)
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0") + " " + name
+}
+
+// rollUp gives the page's indicator and one-line description.
+func rollUp(p templates.Public) (indicator, description string) {
+	if !p.Blind.IsZero() && len(p.Incidents) == 0 {
+		return "none", "No data since " + p.Blind.UTC().Format("15:04 UTC")
+	}
+	major, watched := 0, 0
+	worst := templates.NotWatched
+	for _, c := range p.Components {
+		if c.Status != templates.NotWatched {
+			watched++
+		}
+		if c.Status == templates.Major {
+			major++
+		}
+		if rank(c.Status) > rank(worst) {
+			worst = c.Status
+		}
+	}
+	impacts := []string{"none", "minor", "major", "critical"}
+	level := 0
+	for _, i := range p.Incidents {
+		level = max(level, slices.Index(impacts, i.Impact))
+	}
+	switch worst {
+	case templates.Major:
+		if level = max(level, 2); major*2 > watched {
+			return "critical", "Major Service Outage"
+		}
+		return impacts[level], "Partial System Outage"
+	case templates.Partial:
+		return impacts[max(level, 2)], "Partial System Outage"
+	case templates.Degraded:
+		return impacts[max(level, 1)], "Partially Degraded Service"
+	case templates.NoData:
+		return impacts[level], "No data from some components"
+	case templates.LowTraffic:
+		return impacts[level], "Too little traffic to judge some components"
+	case templates.NotWatched:
+		return impacts[level], "Waiting for the first data"
+	default:
+		return impacts[level], "All Systems Operational"
+	}
+}

@@ -1,0 +1,7 @@
+package signoz
+
+import "testing"
+
+func BenchmarkTick(b *testing.B) {
+	benchStore(b)
+}

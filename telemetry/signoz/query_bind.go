@@ -1,0 +1,102 @@
+package signoz
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/featuresignals/tocsin/rules"
+)
+
+// binder collects the values of a query as server-side parameters, so that
+// nothing a person wrote ever becomes SQL.
+type binder struct {
+	params map[string]string
+	names  map[string]string // type and value → parameter, so that each is sent once
+}
+
+func newBinder() *binder { return &binder{params: map[string]string{}, names: map[string]string{}} }
+
+// text gives the place of a string in the SQL.
+func (b *binder) text(s string) string { return b.place("String", textEscaper.Replace(s)) }
+
+// list gives the place of an array of strings in the SQL.
+func (b *binder) list(all []string) string {
+	quoted := make([]string, len(all))
+	for i, s := range all {
+		quoted[i] = "'" + quoteEscaper.Replace(s) + "'"
+	}
+	return b.place("Array(String)", "["+strings.Join(quoted, ",")+"]")
+}
+
+func (b *binder) place(typ, value string) string {
+	key := typ + value
+	name, ok := b.names[key]
+	if !ok {
+		name = "p" + strconv.Itoa(len(b.names))
+		b.names[key] = name
+		b.params[name] = value
+	}
+	return "{" + name + ":" + typ + "}"
+}
+
+// ClickHouse reads a parameter as it reads a field of a tab-separated file, and
+// a string inside an array as a quoted literal.
+var (
+	textEscaper  = strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`, "\x00", `\0`)
+	quoteEscaper = strings.NewReplacer("\\", `\\`, "'", `\'`, "\t", `\t`, "\n", `\n`, "\r", `\r`, "\x00", `\0`)
+)
+
+// matches gives the condition that a column matches patterns as
+// rules.Patterns.Match says, and "" where everything matches.
+func (b *binder) matches(column string, p rules.Patterns) string {
+	yes, no := b.oneOf(column, p.Any), b.oneOf(column, p.Not)
+	switch {
+	case yes == "" && no == "":
+		return ""
+	case no == "":
+		return yes
+	case yes == "":
+		return "NOT (" + no + ")"
+	default:
+		return "(" + yes + ") AND NOT (" + no + ")"
+	}
+}
+
+// anyOf gives the condition that one of several patterns matches, and "" where
+// everything matches or there are none.
+func (b *binder) anyOf(column string, all []rules.Patterns) string {
+	var arms []string
+	for _, p := range all {
+		c := b.matches(column, p)
+		if c == "" {
+			return ""
+		}
+		arms = append(arms, "("+c+")")
+	}
+	if len(arms) == 0 {
+		return ""
+	}
+	return "(" + strings.Join(arms, " OR ") + ")"
+}
+
+// oneOf gives the condition that one of the globs matches, "" if there are
+// none: one IN for those that are plain words, a LIKE for each of the rest.
+func (b *binder) oneOf(column string, globs []string) string {
+	var words, arms []string
+	for _, g := range globs {
+		if strings.ContainsAny(g, "*?") {
+			arms = append(arms, column+" LIKE "+b.text(like(g)))
+		} else {
+			words = append(words, g)
+		}
+	}
+	if len(words) > 0 {
+		arms = append([]string{column + " IN " + b.list(words)}, arms...)
+	}
+	return strings.Join(arms, " OR ")
+}
+
+// like turns a glob into a pattern for LIKE.
+func like(glob string) string { return likeEscaper.Replace(glob) }
+
+var likeEscaper = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`, "*", "%", "?", "_")

@@ -1,0 +1,241 @@
+package templates
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/Masterminds/sprig/v3"
+)
+
+// fromSprig is all that templates get of sprig. What reads the clock, the
+// environment or the network, what draws random numbers, what prints whole
+// values, and what can make much out of little (repeat, replace, indent, seq,
+// regular expressions) is not on the list, and neither is what cuts strings in
+// the middle of a character or depends on the order of a map.
+var fromSprig = []string{
+	"add", "add1", "all", "any", "append", "cat", "ceil", "coalesce", "compact", "concat", "contains", "default",
+	"dict", "div", "empty", "first", "float64", "floor", "get", "has", "hasKey", "hasPrefix", "hasSuffix", "initial",
+	"int", "int64", "join", "last", "list", "lower", "max", "min", "mod", "mul", "nospace", "plural", "prepend",
+	"quote", "rest", "reverse", "round", "sortAlpha", "splitList", "squote", "sub", "ternary", "toString", "trim",
+	"trimAll", "trimPrefix", "trimSuffix", "uniq", "untitle", "upper", "without",
+}
+
+// ours are the functions that the words of an incident need.
+var ours = map[string]any{
+	"iso":       iso,
+	"clock":     clock,
+	"day":       day,
+	"month":     month,
+	"moment":    moment,
+	"duration":  duration,
+	"percent":   percent,
+	"count":     count,
+	"enumerate": enumerate,
+	"names":     names,
+	"sentence":  sentence,
+	"brief":     brief,
+	"oneline":   oneline,
+
+	// The standard ones, within bounds.
+	"print":   fmt.Sprint,
+	"printf":  fmt.Sprintf,
+	"println": fmt.Sprintln,
+}
+
+// functions gives every function that a template may call.
+func functions() map[string]any {
+	all := sprig.GenericFuncMap()
+	m := make(map[string]any, len(fromSprig)+len(ours))
+	for _, name := range fromSprig {
+		m[name] = all[name]
+	}
+	maps.Copy(m, ours)
+	for name, f := range m {
+		m[name] = bounded(name, f)
+	}
+	return m
+}
+
+// maxString and maxList bound what one call may give, so that no chain of
+// calls grows without end before the output's own limit is met.
+const (
+	maxString = 16 << 10
+	maxList   = 1000
+)
+
+// bounded makes a function of the same type whose results are not too large.
+func bounded(name string, f any) any {
+	v := reflect.ValueOf(f)
+	t := v.Type()
+	return reflect.MakeFunc(t, func(args []reflect.Value) []reflect.Value {
+		var out []reflect.Value
+		if t.IsVariadic() {
+			out = v.CallSlice(args)
+		} else {
+			out = v.Call(args)
+		}
+		r := out[0]
+		if r.Kind() == reflect.Interface {
+			r = r.Elem()
+		}
+		switch {
+		case r.Kind() == reflect.String && r.Len() > maxString:
+			panic(fmt.Errorf("%s gives more than %d bytes", name, maxString))
+		case r.Kind() == reflect.Slice && r.Len() > maxList:
+			panic(fmt.Errorf("%s gives more than %d values", name, maxList))
+		}
+		return out
+	}).Interface()
+}
+
+// iso gives a time as ISO 8601 in UTC, to the second; "" for the zero time.
+func iso(t time.Time) string { return format(t, "2006-01-02T15:04:05Z") }
+
+// clock gives "14:02 UTC".
+func clock(t time.Time) string { return format(t, "15:04 UTC") }
+
+// day gives "20 May 2026".
+func day(t time.Time) string { return format(t, "2 January 2006") }
+
+// month gives "May 2026".
+func month(t time.Time) string { return format(t, "January 2006") }
+
+func format(t time.Time, layout string) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(layout)
+}
+
+// moment gives the time of day, and the day too where that is not the day of
+// ref: "14:02 UTC", "14:02 UTC on 19 May 2026".
+func moment(ref, t time.Time) string {
+	if t.IsZero() || sameDay(ref, t) {
+		return clock(t)
+	}
+	return clock(t) + " on " + day(t)
+}
+
+func sameDay(a, b time.Time) bool {
+	return midnight(a).Equal(midnight(b))
+}
+
+func midnight(t time.Time) time.Time {
+	y, m, d := t.UTC().Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+}
+
+// duration gives a length of time in words: "30 minutes", "1 hour 30 minutes",
+// "2 days 3 hours". Below a minute it counts seconds.
+func duration(d time.Duration) string {
+	if d <= 0 {
+		return "0 minutes"
+	}
+	if d < time.Minute {
+		return count(max(1, int(d/time.Second)), "second", "seconds")
+	}
+	minutes := int(d / time.Minute)
+	if minutes >= 24*60 {
+		minutes -= minutes % 60 // beside days, minutes only distract
+	}
+	var said []string
+	for _, u := range []struct {
+		n         int
+		one, many string
+	}{
+		{minutes / (24 * 60), "day", "days"},
+		{minutes / 60 % 24, "hour", "hours"},
+		{minutes % 60, "minute", "minutes"},
+	} {
+		if u.n > 0 {
+			said = append(said, count(u.n, u.one, u.many))
+		}
+	}
+	return strings.Join(said, " ")
+}
+
+// percent gives a ratio in words: "0.5 %", "15 %". It says "100 %" of all and
+// nothing less, and "0 %" of nothing and nothing more.
+func percent(ratio float64) string {
+	p := ratio * 100
+	switch {
+	case math.IsNaN(p) || p <= 0:
+		return "0 %"
+	case p < 0.1:
+		return "less than 0.1 %"
+	case p < 9.95:
+		return strings.TrimSuffix(strconv.FormatFloat(p, 'f', 1, 64), ".0") + " %"
+	case p >= 100:
+		return "100 %"
+	default:
+		return strconv.Itoa(min(99, int(math.Round(p)))) + " %"
+	}
+}
+
+// count gives a number with its noun: "1 incident", "3 incidents".
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
+// enumerate gives a list in words: "Europe", "Europe and India", "Europe,
+// India and United States".
+func enumerate(list []string) string {
+	switch n := len(list); n {
+	case 0:
+		return ""
+	case 1:
+		return list[0]
+	default:
+		return strings.Join(list[:n-1], ", ") + " and " + list[n-1]
+	}
+}
+
+// names gives the names of regions, or their codes where they have none.
+func names(regions []Region) []string {
+	list := make([]string, 0, len(regions))
+	for _, r := range regions {
+		list = append(list, cmp.Or(oneline(r.Name), oneline(r.Code)))
+	}
+	return list
+}
+
+// sentence makes words the beginning of a sentence.
+func sentence(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	if n == 0 || r == utf8.RuneError {
+		return s
+	}
+	return string(unicode.ToUpper(r)) + s[n:]
+}
+
+// brief shortens words to at most n characters, and shows that it did.
+func brief(n int, s string) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	r := []rune(s)
+	return strings.TrimRightFunc(string(r[:max(0, n-1)]), unicode.IsSpace) + "…"
+}
+
+// oneline turns line breaks and other control characters into spaces, so that
+// words cannot add a line to a mail's head or to a form.
+func oneline(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, s)
+	return strings.Join(strings.Fields(s), " ")
+}

@@ -1,0 +1,105 @@
+package templates
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Headline is the one sentence at the top: how it is, since when, what it
+// rests on.
+type Headline struct {
+	Look
+	Since    time.Time // zero: nobody knows, or it does not matter
+	Affected string    // "Management API in Europe", where it is one thing
+	Note     string    // one sentence more; "" if there is none
+}
+
+// headline says in a few words how it is. Data that are missing come before
+// all else, since they take the ground from under every other word; "all
+// systems operational" is said only when each cell that is watched is.
+func headline(p Public) Headline {
+	open, since := worstOpen(p)
+	worst := worstStatus(p)
+	affected := ""
+	if len(p.Incidents) == 1 {
+		affected = viewOf(p, p.Incidents[0], "", 1).Latest.Where()
+	}
+	unsure, known := 0, 0
+	for _, row := range rows(p) {
+		for _, b := range row.Boxes {
+			switch b.Icon {
+			case "unknown", "thin":
+				unsure++
+			case "none":
+			default:
+				known++
+			}
+		}
+	}
+	switch {
+	case !p.Blind.IsZero():
+		return Headline{
+			Look: Look{"No data since " + moment(p.Rendered, p.Blind), "unknown", "unknown"},
+			Note: "We cannot see at the moment how our systems are doing. What you see here is what was known before.",
+		}
+	case worst == Major || worst == Partial || open == "major" || open == "partial":
+		l := looks[Partial]
+		if p.Indicator == "critical" {
+			l = looks[Major]
+		}
+		return Headline{Look: l, Since: since, Affected: affected}
+	case worst == Degraded || open == "minor":
+		return Headline{Look: looks[Degraded], Since: since, Affected: affected}
+	case open == "info":
+		return Headline{Look: Look{"Recovering", "info", "info"}, Note: "Our systems are well again, and we are watching that they stay so."}
+	case worst == Maintenance:
+		return Headline{Look: Look{"Maintenance under way", "info", "info"}, Since: since}
+	case p.Checked.IsZero() || known+unsure == 0:
+		return Headline{
+			Look: Look{"No data yet", "none", "unknown"},
+			Note: "Nothing has been measured so far. This page fills by itself as soon as there is something to tell.",
+		}
+	case known == 0:
+		return Headline{Look: Look{"No fresh data", "unknown", "unknown"}, Note: "There is too little to judge by at the moment."}
+	case unsure > 0:
+		return Headline{
+			Look: Look{"No known problems", "thin", "unknown"},
+			Note: fmt.Sprintf("%d of %s cannot be judged at the moment.", unsure, count(unsure+known, "part", "parts")),
+		}
+	default:
+		return Headline{Look: Look{"All systems operational", "ok", "ok"}}
+	}
+}
+
+// worstStatus gives the worst status of the components.
+func worstStatus(p Public) Status {
+	worst := 0
+	for _, c := range p.Components {
+		worst = max(worst, slices.Index(rank, c.Status))
+		for _, cell := range c.Cells {
+			status := cell.Status
+			if status == Major {
+				status = Partial // of one region; the component says if it is all
+			}
+			worst = max(worst, slices.Index(rank, status))
+		}
+	}
+	return rank[worst]
+}
+
+// worstOpen gives the worst tone of the open incidents, and since when there
+// is one of that tone.
+func worstOpen(p Public) (tone string, since time.Time) {
+	order := []string{"", "info", "minor", "partial", "major"}
+	for _, i := range p.Incidents {
+		t := viewOf(p, i, "", 0).Tone
+		switch a, b := slices.Index(order, t), slices.Index(order, tone); {
+		case a > b:
+			tone, since = t, i.Began
+		case a == b && i.Began.Before(since):
+			since = i.Began
+		}
+	}
+	return tone, since
+}

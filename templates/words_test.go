@@ -1,0 +1,234 @@
+package templates
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// golden compares a text with a file under testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := "testdata/" + name
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s differs (-want +got), -update rewrites it:\n%s", path, diff)
+	}
+}
+
+func load(t testing.TB) *Set {
+	t.Helper()
+	s, err := Load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// story is one update of one incident under the name of what is special in it.
+type story struct {
+	name string
+	Post
+}
+
+// stories gives every state at every severity that is public, every trend in
+// every state it can have, and each thing that can be missing.
+func stories() []story {
+	at := func(h, m int) time.Time { return time.Date(2026, 5, 20, h, m, 0, 0, time.UTC) }
+	us, europe, india := Region{"us", "United States"}, Region{"eu", "Europe"}, Region{"in", "India"}
+	every := map[string]time.Duration{"P0": 30 * time.Minute, "P1": time.Hour, "P2": 4 * time.Hour}
+	status := map[string]string{"P0": "Partial service", "P1": "Partial service", "P2": "Degraded performance"}
+	base := func(state, severity, trend string) Post {
+		p := Post{
+			Page: Public{Organisation: "FeatureSignals", Regions: []Region{us, europe, india}},
+			Incident: Incident{
+				ID: "INC-2026-0042", Component: Component{ID: "api", Name: "API"},
+				Integrity: "under review", Began: at(10, 2), Detected: at(10, 7),
+			},
+			Update: Update{
+				State: state, Severity: severity, Status: status[severity], Regions: []Region{europe},
+				Symptom: "elevated errors on the management API", Impact: "failed requests when they change flags",
+				Figure: "about 15 % of requests", Trend: trend, Said: at(10, 32), AsOf: at(10, 31),
+				Next: at(10, 32).Add(every[severity]), Every: every[severity],
+			},
+		}
+		if p.Update.Every == 0 {
+			p.Update.Next = time.Time{} // no promise
+		}
+		switch trend {
+		case "calm":
+			p.Update.Calm, p.Update.Watching, p.Update.Figure, p.Update.Status = 12*time.Minute, 10*time.Minute, "", "Operational"
+		case "over":
+			p.Update.Figure, p.Update.Status = "", "Operational"
+			p.Incident.Resolved, p.Update.Next, p.Update.Every = at(10, 31), time.Time{}, 0
+		case "unknown":
+			p.Update.Blind, p.Update.AsOf, p.Update.Figure = at(10, 21), at(10, 21), ""
+		}
+		return p
+	}
+	var list []story
+	add := func(name string, p Post) { list = append(list, story{name, p}) }
+	for _, severity := range []string{"P0", "P1", "P2"} {
+		for _, s := range [][2]string{{"investigating", "new"}, {"identified", "unchanged"}, {"monitoring", "calm"}, {"resolved", "over"}} {
+			add(fmt.Sprintf("%s at %s", s[0], severity), base(s[0], severity, s[1]))
+		}
+	}
+	for _, trend := range []string{"worse", "unchanged", "better", "calm", "unknown"} {
+		add("investigating, "+trend, base("investigating", "P0", trend))
+		add("monitoring, "+trend, base("monitoring", "P0", trend))
+	}
+
+	p := base("investigating", "P0", "new")
+	p.Update.Late = true
+	add("late", p)
+
+	p = base("investigating", "P1", "unknown")
+	p.Update.Blind, p.Update.Figure = at(23, 50).AddDate(0, 0, -1), "about 15 % of requests"
+	p.Update.AsOf = p.Update.Blind
+	add("blind since yesterday, with an old figure", p)
+
+	p = base("investigating", "P0", "worse")
+	p.Update.Regions, p.Update.AllRegions, p.Update.Status = []Region{us, europe, india}, true, "Major outage"
+	add("all regions", p)
+
+	p = base("investigating", "P2", "new")
+	p.Update.Regions = []Region{europe, india}
+	p.Update.Figure, p.Update.Workaround = "the slowest 1 % of requests take more than 2.5 s", "retry after 10 seconds"
+	p.Update.Symptom, p.Update.Impact = "slow responses", ""
+	add("two regions, slow, a workaround and no impact", p)
+
+	p = base("resolved", "P0", "over")
+	p.Incident.Began, p.Incident.Integrity = at(22, 15).AddDate(0, 0, -1), "not impacted"
+	add("resolved on the next day", p)
+
+	p = base("investigating", "P0", "new")
+	p.Update.Symptom = "a very long symptom that somebody wrote without thinking of those who read it on a telephone at night"
+	add("a long symptom", p)
+
+	p = base("investigating", "P3", "new")
+	p.Page.Regions = []Region{europe}
+	p.Update.AllRegions, p.Update.Status = true, "Degraded performance"
+	add("one region, no clock", p)
+
+	add("nothing known", Post{})
+	return list
+}
+
+func TestUpdateTextsAreAsRunbookAHasThem(t *testing.T) {
+	s := load(t)
+	var b strings.Builder
+	for _, c := range stories() {
+		text, err := s.Update(c.Page, c.Incident, c.Update)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		fmt.Fprintf(&b, "==== %s ====\n%s\n", c.name, text)
+	}
+	golden(t, "update.golden", b.String())
+}
+
+func TestMessagesAreAsRunbookBHasThem(t *testing.T) {
+	s := load(t)
+	var b strings.Builder
+	for _, c := range stories() {
+		m, err := s.Message(c.Page, c.Incident, c.Update)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		fmt.Fprintf(&b, "==== %s ====\nSubject: %s\n%s\n", c.name, m.Subject, m.Body)
+	}
+	golden(t, "message.golden", b.String())
+}
+
+// TestInvestigatingIsWordForWord holds the text against the runbook's own, with
+// its placeholders filled in. It is written out here so that an update of the
+// golden files cannot move it.
+func TestInvestigatingIsWordForWord(t *testing.T) {
+	p := stories()[0].Post
+	got, err := load(t).Update(p.Page, p.Incident, p.Update)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"Title: Investigating – Elevated errors on the management API\n\nStatus: Partial service\n\nWhat happened:\n" +
+			"We are investigating reports of elevated errors on the management API affecting API in Europe.\n\nImpact:\n" +
+			"Customers may experience failed requests when they change flags. Data integrity is under review.\n\nWhat we are doing:\n" +
+			"Our team is actively working on this incident. We will update this page every 30 minutes or when status changes.",
+		"\n\nWorkaround (if any):\nNone\n\nUpdated: 2026-05-20T10:32:00Z\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got\n%s\nwant in it\n%s", got, want)
+		}
+	}
+}
+
+func TestEveryTextKeepsItsForm(t *testing.T) {
+	s := load(t)
+	updated := regexp.MustCompile(`(?m)^Updated: \d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$`)
+	title := regexp.MustCompile(`^Title: (Investigating|Identified|Monitoring|Resolved) – \S`)
+	subject := regexp.MustCompile(`^\[INCIDENT\] (FeatureSignals P[0-3] )?— .{1,80}$`)
+	status := regexp.MustCompile(`(?m)^Status: (INVESTIGATING|MONITORING|RESOLVED)$`)
+	for _, c := range stories() {
+		t.Run(c.name, func(t *testing.T) {
+			text, err := s.Update(c.Page, c.Incident, c.Update)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !title.MatchString(text) {
+				t.Errorf("the title is not in the runbook's form:\n%s", text)
+			}
+			if !c.Update.Said.IsZero() && !updated.MatchString(text) {
+				t.Errorf("Updated is not ISO 8601 in UTC to the second:\n%s", text)
+			}
+			m, err := s.Message(c.Page, c.Incident, c.Update)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !subject.MatchString(m.Subject) {
+				t.Errorf("the subject is not in the runbook's form: %q", m.Subject)
+			}
+			if !status.MatchString(m.Body) {
+				t.Errorf("the status is not one of the runbook's three:\n%s", m.Body)
+			}
+			if !strings.Contains(m.Body, "\nNext Update: ") {
+				t.Errorf("there is no next update:\n%s", m.Body)
+			}
+			isOutage := c.Update.Status == "Major outage" || c.Update.Status == "Partial service"
+			if both := text + m.Subject + m.Body; !isOutage && strings.Contains(strings.ToLower(both), "outage") {
+				t.Errorf("the word outage stands where the status is %q:\n%s", c.Update.Status, both)
+			}
+		})
+	}
+}
+
+func TestHostileWordsAddNoLine(t *testing.T) {
+	p := stories()[0].Post
+	p.Update.Symptom = "errors\r\nBcc: everybody@example.com"
+	p.Update.Workaround = "none\nStatus: Operational"
+	m, err := load(t).Message(p.Page, p.Incident, p.Update)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(m.Subject, "\r\n") {
+		t.Errorf("the subject has more than one line: %q", m.Subject)
+	}
+	if strings.Contains(m.Body, "\nStatus: Operational") || strings.Contains(m.Body, "\nBcc:") {
+		t.Errorf("words added a line of their own:\n%s", m.Body)
+	}
+}
