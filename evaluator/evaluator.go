@@ -81,9 +81,10 @@ type Round struct {
 	Again bool
 
 	// Blind says that no minute could be judged, since the source did not
-	// answer; At is then the end of the last judged minute, and Why says what
-	// the source said.
+	// answer; At is then the end of the last judged minute, Now the time of
+	// the tick, and Why what the source said.
 	Blind bool
+	Now   time.Time
 	Why   string
 
 	// Skipped is how much time before this minute was never judged, because

@@ -30,12 +30,17 @@ type Loop struct {
 	settled time.Time // minutes before this are never read again
 	filled  bool
 	skipped time.Duration
-	again   bool // the minute at judged was judged by an earlier process
+	began   time.Time // of the tick under way
+	again   bool      // the minute at judged was judged by an earlier process
 }
 
 // chunk is how much is read at once when catching up. It bounds the rows of
 // one answer.
 const chunk = time.Hour
+
+// soon is how long after its tick began a minute still counts as judged on
+// time. A tick that caught up with much takes longer.
+const soon = 30 * time.Second
 
 // Resume says where an earlier process ended: at the end of the minute that
 // was judged last. Zero means that there was none.
@@ -44,27 +49,28 @@ func (l *Loop) Resume(judged time.Time) { l.judged, l.again = judged, !judged.Is
 // Judged gives the end of the newest judged minute.
 func (l *Loop) Judged() time.Time { return l.judged }
 
-// Tick judges every closed minute that has not been judged yet. Its error is
-// what the source or the sink said; the next tick goes on from there.
-func (l *Loop) Tick(ctx context.Context) error {
+// Tick judges every minute that is closed at now and has not been judged yet.
+// Its error is what the source or the sink said; the next tick goes on from
+// there.
+func (l *Loop) Tick(ctx context.Context, now time.Time) error {
+	l.began = time.Now()
+	closed := now.UTC().Add(-l.Lag).Truncate(time.Minute)
 	if !l.filled {
-		if err := l.fill(ctx, l.closed()); err != nil {
-			return l.blind(ctx, err)
+		if err := l.fill(ctx, closed); err != nil {
+			return l.blind(ctx, now, err)
 		}
 	}
-	for {
-		closed := l.closed()
-		if !l.judged.Before(closed) {
-			return l.late(ctx, closed)
+	for l.judged.Before(closed) {
+		ms, to, err := l.next(ctx, closed)
+		if err != nil {
+			return l.blind(ctx, now, err)
 		}
-		if err := l.advance(ctx, closed); err != nil {
+		if err := l.advance(ctx, ms, to, closed); err != nil {
 			return err
 		}
 	}
+	return l.late(ctx, closed)
 }
-
-// closed is the end of the newest minute that is older than Lag.
-func (l *Loop) closed() time.Time { return time.Now().UTC().Add(-l.Lag).Truncate(time.Minute) }
 
 // fill reads what the rules look back on, before the first minute to judge.
 func (l *Loop) fill(ctx context.Context, closed time.Time) error {
@@ -104,15 +110,15 @@ func (l *Loop) fill(ctx context.Context, closed time.Time) error {
 	return nil
 }
 
-// advance reads up to a chunk of closed minutes and judges each.
-func (l *Loop) advance(ctx context.Context, closed time.Time) error {
-	to := closed
+// next reads up to a chunk of closed minutes.
+func (l *Loop) next(ctx context.Context, closed time.Time) (ms []telemetry.Minute, to time.Time, err error) {
+	to = closed
 	if limit := l.judged.Add(chunk); to.After(limit) {
 		to = limit
 	}
-	ms, err := l.read(ctx, l.judged, to)
+	ms, err = l.read(ctx, l.judged, to)
 	if err != nil {
-		return l.blind(ctx, err)
+		return nil, to, err
 	}
 	if settles := closed.Add(-l.Settle).Truncate(time.Minute); !l.settled.Before(l.judged) && settles.After(l.settled) {
 		l.settled = settles // what was that old when it was first read will not be read again
@@ -120,6 +126,11 @@ func (l *Loop) advance(ctx context.Context, closed time.Time) error {
 			l.settled = to
 		}
 	}
+	return ms, to, nil
+}
+
+// advance judges the minutes up to to, one by one.
+func (l *Loop) advance(ctx context.Context, ms []telemetry.Minute, to, closed time.Time) error {
 	byMinute := make(map[int64][]telemetry.Minute)
 	for _, m := range ms {
 		byMinute[m.Start.Unix()] = append(byMinute[m.Start.Unix()], m)
@@ -128,7 +139,8 @@ func (l *Loop) advance(ctx context.Context, closed time.Time) error {
 		start := l.judged
 		at := start.Add(time.Minute)
 		l.Rings.Replace(start, at, byMinute[start.Unix()])
-		r := Round{At: at, Findings: l.Rings.Judge(at), Live: at.Equal(closed), Skipped: l.skipped}
+		r := Round{At: at, Findings: l.Rings.Judge(at), Skipped: l.skipped}
+		r.Live = at.Equal(closed) && time.Since(l.began) < soon
 		if err := l.Sink(ctx, r); err != nil {
 			return fmt.Errorf("hand on the minute up to %s: %w", at.Format("15:04 UTC"), err)
 		}
@@ -169,11 +181,11 @@ func (l *Loop) read(ctx context.Context, from, to time.Time) ([]telemetry.Minute
 }
 
 // blind hands on that nothing could be read, and gives the reason back.
-func (l *Loop) blind(ctx context.Context, why error) error {
+func (l *Loop) blind(ctx context.Context, now time.Time, why error) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // we are stopping; the source is not to blame
 	}
-	if err := l.Sink(ctx, Round{At: l.judged, Blind: true, Why: why.Error()}); err != nil {
+	if err := l.Sink(ctx, Round{At: l.judged, Blind: true, Now: now.UTC(), Why: why.Error()}); err != nil {
 		return fmt.Errorf("%w (and hand that on: %w)", why, err)
 	}
 	return why

@@ -93,7 +93,7 @@ func until(s string) { time.Sleep(time.Until(at(s))) }
 
 func tick(t *testing.T, l *Loop) {
 	t.Helper()
-	if err := l.Tick(t.Context()); err != nil {
+	if err := l.Tick(t.Context(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -193,7 +193,7 @@ func TestABlindSourceJudgesNothingAndIsCaughtUpWith(t *testing.T) {
 		s.fail = errors.New("connection refused")
 		for range 3 {
 			time.Sleep(time.Minute)
-			if err := l.Tick(t.Context()); !errors.Is(err, s.fail) {
+			if err := l.Tick(t.Context(), time.Now()); !errors.Is(err, s.fail) {
 				t.Fatalf("the tick says %v", err)
 			}
 		}
@@ -215,7 +215,7 @@ func TestWhatTheSinkRefusesIsOfferedAgain(t *testing.T) {
 		tick(t, l)
 		h.fail = errors.New("disk full")
 		time.Sleep(time.Minute)
-		if err := l.Tick(t.Context()); !errors.Is(err, h.fail) {
+		if err := l.Tick(t.Context(), time.Now()); !errors.Is(err, h.fail) {
 			t.Fatalf("the tick says %v", err)
 		}
 		h.fail = nil

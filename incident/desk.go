@@ -135,7 +135,7 @@ func (d *Desk) earliest() (due time.Time, ok bool) {
 func (d *Desk) round(ctx context.Context, r evaluator.Round) error {
 	if r.Blind {
 		d.ready = true
-		return d.write(ctx, Input{Config: d.Config, Round: &r, Latest: d.latest, AsOf: d.asOf}, time.Now().UTC(), time.Time{})
+		return d.write(ctx, Input{Config: d.Config, Round: &r, Latest: d.latest, AsOf: d.asOf}, r.Now, time.Time{})
 	}
 	if r.Again {
 		d.latest, d.asOf, d.ready = r.Findings, r.At, d.ready || r.Live

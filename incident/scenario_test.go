@@ -221,7 +221,7 @@ func play(t *testing.T, config *rules.Config, v *values) string {
 	time.Sleep(config.SigNoz.Lag)
 	for range v.length {
 		time.Sleep(time.Minute) // the minute that begins here is closed a lag later
-		if err := loop.Tick(ctx); err != nil {
+		if err := loop.Tick(ctx, time.Now()); err != nil {
 			t.Log(err)
 		}
 		synctest.Wait()

@@ -251,11 +251,16 @@ func dateOnly(t time.Time) template.HTML {
 	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s</time>`, t.UTC().Format(time.DateOnly), day(t)))
 }
 
-// mail turns a mail address into a link target, and leaves web addresses as
-// they are; html/template refuses every other scheme.
+// mail turns a mail or web address into a link's target. What is neither gives
+// none.
 func mail(support string) string {
+	for _, scheme := range []string{"https://", "http://", "mailto:"} {
+		if strings.HasPrefix(support, scheme) {
+			return support
+		}
+	}
 	if strings.Contains(support, "@") && !strings.Contains(support, ":") {
 		return "mailto:" + support
 	}
-	return support
+	return ""
 }

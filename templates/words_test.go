@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,12 +35,14 @@ func golden(t *testing.T, name, got string) {
 
 func load(t testing.TB) *Set {
 	t.Helper()
-	s, err := Load(nil)
+	s, err := loaded()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
+
+var loaded = sync.OnceValues(func() (*Set, error) { return Load(nil) })
 
 // story is one update of one incident under the name of what is special in it.
 type story struct {

@@ -30,12 +30,15 @@ import (
 
 type cli struct {
 	Days    float64 `default:"3" help:"Days of history to make."`
-	Rate    float64 `default:"12" help:"Sampled requests a minute in each region."`
+	Rate    float64 `default:"12" help:"Sampled requests a minute in each region; six times as many in the present."`
 	Public  string  `default:"127.0.0.1:8080" help:"Where the page is served."`
 	Private string  `default:"127.0.0.1:8081" help:"Where health and metrics are served."`
 	Dir     string  `type:"path" help:"Folder for the engine's data, the store and the page; a temporary one, removed at the end, by default."`
 	Tocsin  string  `type:"path" help:"The tocsin to start; by default the one beside this program."`
 }
+
+// logName is the file in the demo's folder that tocsin's log goes to.
+const logName = "tocsin.log"
 
 func main() {
 	var c cli
@@ -91,10 +94,13 @@ func (c *cli) run(ctx context.Context) error {
 
 	now := time.Now().UTC().Truncate(time.Minute)
 	begin := now.Add(-time.Duration(c.Days * float64(24*time.Hour))).Truncate(time.Minute)
-	traffic := traffic(c.Rate, now)
-	feed := traffic.Feed(begin, arrival)
+	past, present := story(c.Rate, now)
+	feed := present.Feed(now.Add(-busyFor), arrival)
 	writer := signoz.NewWriter(conn).Without("attributes")
-	if err := writeHistory(ctx, writer, feed, begin, now); err != nil {
+	if err := writeHistory(ctx, writer, past.Feed(begin, arrival), begin, now.Add(-busyFor)); err != nil {
+		return err
+	}
+	if err := writer.Write(ctx, feed.Until(time.Now()), time.Now()); err != nil {
 		return err
 	}
 	child, err := c.start(ctx, front.URL(), begin)
@@ -105,6 +111,9 @@ func (c *cli) run(ctx context.Context) error {
 	go func() { ended <- child.Wait() }()
 	go c.announce(ctx)
 	err = live(ctx, writer, feed, ended)
+	if err != nil && ctx.Err() == nil {
+		showEnd(filepath.Join(c.Dir, logName))
+	}
 	if ctx.Err() != nil {
 		say("stopping")
 		err = <-ended
@@ -124,7 +133,7 @@ func (c *cli) start(ctx context.Context, dsn string, begin time.Time) (*exec.Cmd
 	if err := os.WriteFile(file, []byte(configuration(dsn, c)), 0o600); err != nil {
 		return nil, err
 	}
-	log, err := os.Create(filepath.Join(c.Dir, "tocsin.log"))
+	log, err := os.Create(filepath.Join(c.Dir, logName))
 	if err != nil {
 		return nil, err
 	}
@@ -185,11 +194,11 @@ func ok(ctx context.Context, url string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// writeHistory stores everything that arrived before now.
-func writeHistory(ctx context.Context, w *signoz.Writer, feed *sample.Feed, begin, now time.Time) error {
-	bar := newProgress("writing history", int(now.Sub(begin)/time.Minute))
+// writeHistory stores everything that a feed hands out before end.
+func writeHistory(ctx context.Context, w *signoz.Writer, feed *sample.Feed, begin, end time.Time) error {
+	bar := newProgress("writing history", int(end.Sub(begin)/time.Minute))
 	err := w.WriteAll(ctx, func(yield func(time.Time, traces) bool) {
-		for at := begin; at.Before(now); at = at.Add(time.Minute) {
+		for at := begin; at.Before(end); at = at.Add(time.Minute) {
 			if ctx.Err() != nil || !yield(at, feed.Until(at)) {
 				return
 			}
@@ -220,6 +229,16 @@ func live(ctx context.Context, w *signoz.Writer, feed *sample.Feed, ended chan e
 			}
 		}
 	}
+}
+
+// showEnd prints the last lines of a log that is about to be removed.
+func showEnd(path string) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return
+	}
+	const most = 4000
+	fmt.Fprintf(os.Stderr, "%s\n", b[max(0, len(b)-most):])
 }
 
 func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }

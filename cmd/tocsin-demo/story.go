@@ -16,6 +16,9 @@ type traces = ptrace.Traces
 // arrival is how long a span takes from its end into the store.
 const arrival = 2 * time.Second
 
+// busyFor is how much of the history is as busy as the present.
+const busyFor = 30 * time.Minute
+
 //go:embed demo.yaml
 var yaml string
 
@@ -30,10 +33,12 @@ func configuration(dsn string, c *cli) string {
 	).Replace(yaml)
 }
 
-// traffic is the demo's story: outages of the days before, one in Europe that
-// is under way at now, and more to come for as long as somebody watches.
-func traffic(rate float64, now time.Time) sample.Traffic {
-	t := sample.Traffic{Seed: 2026, PerMinute: rate, DayNight: true, Reported: map[string]string{"eu": "local"}}
+// story is the demo's traffic: days of history, thin so that they are quickly
+// made, and the present, busy enough to be judged minute by minute. It tells of
+// outages of the days before, one in Europe that is under way at now, and more
+// to come for as long as somebody watches.
+func story(rate float64, now time.Time) (history, present sample.Traffic) {
+	t := sample.Traffic{Seed: 2026, PerMinute: rate, Reported: map[string]string{"eu": "local"}}
 	add := func(o sample.Outage, after, lasts time.Duration) {
 		o.From = now.Add(after)
 		o.To = o.From.Add(lasts)
@@ -50,5 +55,7 @@ func traffic(rate float64, now time.Time) sample.Traffic {
 		region := []string{"us", "in", "eu"}[k%3]
 		add(sample.Outage{Kind: sample.HTTP500, Regions: []string{region}, Routes: []string{api}, Share: 0.5, Latency: 900 * time.Millisecond}, at, 6*time.Minute)
 	}
-	return t
+	present = t
+	present.PerMinute = 6 * rate
+	return t, present
 }

@@ -9,7 +9,7 @@ import (
 
 // checkCmd prints every mistake in the configuration and its rules.
 type checkCmd struct {
-	Files  []string `arg:"" optional:"" type:"path" help:"Files to read instead of the configuration; each on its own."`
+	Files  []string `arg:"" optional:"" help:"Files to read instead of the configuration; each on its own."`
 	Format string   `enum:"text,json" default:"text" help:"text for people, json for programs."`
 }
 

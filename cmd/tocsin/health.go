@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ type health struct {
 	db     *store.DB
 	began  time.Time
 	failed prometheus.Counter
+	logger *slog.Logger
 
 	mu    sync.Mutex
 	tried time.Time
@@ -35,8 +37,8 @@ const (
 	oldAfter   = 5 * time.Minute // a delivery that waits longer is late
 )
 
-func newHealth(config *rules.Config, desk *incident.Desk, db *store.DB, reg prometheus.Registerer) *health {
-	h := &health{config: config, desk: desk, db: db, began: time.Now(), failed: prometheus.NewCounter(prometheus.CounterOpts{
+func newHealth(config *rules.Config, desk *incident.Desk, db *store.DB, reg prometheus.Registerer, logger *slog.Logger) *health {
+	h := &health{config: config, desk: desk, db: db, logger: logger, began: time.Now(), failed: prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "tocsin_ticks_failed_total", Help: "Ticks at which the source or the timeline gave an error.",
 	})}
 	gauge := func(name, help string, f func() float64) prometheus.Collector {
@@ -77,6 +79,12 @@ func (h *health) age() time.Duration {
 func (h *health) ticked(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	switch {
+	case err != nil && h.err == nil:
+		h.logger.Error("minutes cannot be judged", "err", err)
+	case err == nil && h.err != nil:
+		h.logger.Info("minutes are judged again", "up_to", h.desk.Judged())
+	}
 	h.tried, h.err = time.Now(), err
 	if err != nil {
 		h.failed.Inc()

@@ -247,7 +247,7 @@ func liveOnce(t *testing.T, ctx context.Context, config *rules.Config, db mortal
 		if judged.IsZero() && time.Since(begin) < config.SigNoz.Lag+time.Minute {
 			time.Sleep(time.Until(begin.Add(config.SigNoz.Lag + time.Minute))) // the first minute of the story closes
 		}
-		_ = loop.Tick(ctx)
+		_ = loop.Tick(ctx, time.Now())
 		next := time.Now().Truncate(time.Minute).Add(time.Minute)
 		select {
 		case <-ctx.Done():

@@ -24,7 +24,7 @@ const (
 
 // cli is the command line.
 type cli struct {
-	Config     string `short:"c" type:"path" placeholder:"FILE" help:"Configuration; tocsin.yaml where there is one, else the built-in defaults and starter rules."`
+	Config     string `short:"c" placeholder:"FILE" help:"Configuration; tocsin.yaml where there is one, else the built-in defaults and starter rules."`
 	ClickHouse string `name:"clickhouse" env:"TOCSIN_CLICKHOUSE_DSN" placeholder:"URL" help:"SigNoz's ClickHouse, over the configuration: clickhouse://host:9000 or http://host:8123. The password comes from TOCSIN_CLICKHOUSE_PASSWORD or a file."`
 
 	Serve  serveCmd  `cmd:"" help:"Watch, run incidents, publish. Runs until it is told to stop."`

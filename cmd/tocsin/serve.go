@@ -52,7 +52,10 @@ func (c *serveCmd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	out := &publisher.Loop{Outbox: db, Channels: channels, Logger: logger, Point: w.point}
+	out := &publisher.Loop{
+		Outbox: db, Channels: channels, Logger: logger, Point: w.point,
+		Count: publisher.NewMetrics(registry, db.Queues).Count,
+	}
 	desk, err := incident.NewDesk(w.ctx, incident.Options{
 		Config: config, Log: db, Logger: logger, Judged: judged, Stored: out.Wake, Point: w.point,
 	})
@@ -71,7 +74,7 @@ func (c *serveCmd) Run(w *world) error {
 		return err
 	}
 	defer source.Close()
-	health := newHealth(config, desk, db, registry)
+	health := newHealth(config, desk, db, registry, logger)
 	loop := &evaluator.Loop{
 		Source: source, Rings: evaluator.New(config.Rules), Log: logger,
 		Lag: config.SigNoz.Lag, Settle: config.SigNoz.Settle, CatchUp: config.CatchUp,
@@ -94,7 +97,7 @@ func (c *serveCmd) Run(w *world) error {
 	g.Go(func() error { return serveHTTP(ctx, public) })
 	g.Go(func() error { return serveHTTP(ctx, private) })
 	g.Go(func() error {
-		return schedule(ctx, config.SigNoz.Lag, func() { health.ticked(loop.Tick(ctx)) }, func() {
+		return schedule(ctx, config.SigNoz.Lag, func() { health.ticked(loop.Tick(ctx, time.Now())) }, func() {
 			if err := db.Trim(ctx, time.Now().Add(-keep)); err != nil {
 				logger.Warn("house-keeping", "err", err)
 			}
@@ -126,7 +129,13 @@ func schedule(ctx context.Context, lag time.Duration, tick, tidy func()) error {
 		const hair = 200 * time.Millisecond
 		closes := time.Now().Add(hair - lag).Truncate(time.Minute).Add(lag)
 		time.Sleep(time.Until(closes))
-		tick()
+		for began := time.Now(); ; began = time.Now() {
+			tick()
+			if ctx.Err() != nil || time.Since(began) < time.Minute/2 {
+				return
+			}
+			// It caught up with much: others have closed meanwhile.
+		}
 	}
 	whenMinutesClose := fmt.Sprintf("%d * * * * *", int(lag%time.Minute/time.Second))
 	_, err = s.NewJob(gocron.CronJob(whenMinutesClose, true), gocron.NewTask(one))

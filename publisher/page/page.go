@@ -14,9 +14,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/templates"
@@ -37,13 +39,23 @@ type Channel struct {
 	name   string
 	folder string
 	t      *templates.Set
+
+	mu   sync.Mutex // guards over
+	over map[string]finished
+}
+
+// finished is the page of a resolved incident and what it was made from. It
+// does not change any more, and there may be hundreds of them.
+type finished struct {
+	from any
+	page []byte
 }
 
 var _ publisher.Channel = (*Channel)(nil)
 
 // New makes a channel that keeps the page in folder.
 func New(name, folder string, t *templates.Set) *Channel {
-	return &Channel{name: name, folder: folder, t: t}
+	return &Channel{name: name, folder: folder, t: t, over: map[string]finished{}}
 }
 
 // Name gives the channel's name.
@@ -86,12 +98,13 @@ func (c *Channel) Render(p templates.Public) (map[string][]byte, error) {
 		if len(i.Updates) == 0 {
 			return nil, fmt.Errorf("incident %s has no update: there is nothing to say about it", i.ID)
 		}
-		b, err := c.t.IncidentPage(p, i)
+		b, err := c.incident(p, i)
 		if err != nil {
 			return nil, err
 		}
 		files[name] = b
 	}
+	c.forget(files)
 	for name, make := range map[string]func(templates.Public) ([]byte, error){
 		fileIndex:   c.t.Index,
 		fileHistory: c.t.History,
@@ -106,6 +119,41 @@ func (c *Channel) Render(p templates.Public) (map[string][]byte, error) {
 		files[name] = b
 	}
 	return files, nil
+}
+
+// incident gives the page of one incident: the one made before, if it was made
+// from the same.
+func (c *Channel) incident(p templates.Public, i templates.Incident) ([]byte, error) {
+	if i.State != "resolved" {
+		return c.t.IncidentPage(p, i)
+	}
+	from := struct {
+		Organisation, Title, URL, Support string
+		Regions                           []templates.Region
+		Incident                          templates.Incident
+	}{p.Organisation, p.Title, p.URL, p.Support, p.Regions, i}
+	c.mu.Lock()
+	f, ok := c.over[i.ID]
+	c.mu.Unlock()
+	if ok && reflect.DeepEqual(f.from, from) {
+		return f.page, nil
+	}
+	// Made from these values alone, so that nothing else can slip in.
+	b, err := c.t.IncidentPage(templates.Public{Organisation: p.Organisation, Title: p.Title, URL: p.URL, Support: p.Support, Regions: p.Regions}, i)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over[i.ID] = finished{from, b}
+	return b, nil
+}
+
+// forget drops the pages of incidents that are not listed any more.
+func (c *Channel) forget(files map[string][]byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.over, func(id string, _ finished) bool { return files["incidents/"+id+".html"] == nil })
 }
 
 // receipt is a hash over all files.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,9 +41,11 @@ func TestWriteSamples(t *testing.T) {
 	}
 }
 
+var loaded = sync.OnceValues(func() (*templates.Set, error) { return templates.Load(nil) })
+
 func load(t testing.TB) *templates.Set {
 	t.Helper()
-	s, err := templates.Load(nil)
+	s, err := loaded()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -272,3 +272,25 @@ RENAME TABLE otel.otel_traces TO otel.pairs;
 CREATE TABLE otel.otel_traces ENGINE = MergeTree ORDER BY (ServiceName, Timestamp) AS
 SELECT Timestamp, SpanName, SpanKind, ServiceName, StatusCode, Duration::Int64 AS Duration,
 	ResourceAttributes::Map(String, String)::JSON AS ResourceAttributes, SpanAttributes::Map(String, String)::JSON AS SpanAttributes FROM otel.pairs`
+
+func TestReaderCountsSeriesBeyondTheLimitAsOther(t *testing.T) {
+	conn := freshStore(t, Schema(false))
+	var spans []testSpan
+	for i := range 10 {
+		for range i + 1 {
+			spans = append(spans, request(0, fmt.Sprint("r", i)).with(func(s *testSpan) { s.failed = i == 0 }))
+		}
+	}
+	write(t, NewWriter(conn), spans...)
+	r := openReader(t, func(o *Options) { o.SigNoz.MaxSeries = 7 })
+	for range 2 {
+		sums := bySeries(collect(t, r.Minutes(t.Context(), noon, noon.Add(time.Minute))))
+		rest := sums[telemetry.Series{Service: telemetry.Other}]
+		if len(sums) != 8 || rest.Requests != 1+2+3 || rest.Errors != 1 || rest.Durations.Count() != 6 {
+			t.Errorf("%d series, other has %d requests, %d errors; want 8, 6 and 1", len(sums), rest.Requests, rest.Errors)
+		}
+		if r.Overflow() != 3 {
+			t.Errorf("%d are beyond the limit, want 3", r.Overflow())
+		}
+	}
+}

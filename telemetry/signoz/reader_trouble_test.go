@@ -60,7 +60,7 @@ func openTap(t *testing.T, options ...embedded.Option) *tap {
 // trouble is the *Error that a reading ends with.
 func trouble(t *testing.T, r *Reader) *Error {
 	t.Helper()
-	for m, err := range r.Minutes(t.Context(), noon, noon.Add(time.Hour)) {
+	for m, err := range r.Minutes(t.Context(), noon, noon.Add(5*time.Minute)) {
 		if err == nil {
 			t.Fatalf("a minute is yielded before the error: %v", m)
 		}
@@ -175,7 +175,7 @@ func TestUserWhoMayChangeNoSetting(t *testing.T) {
 // A store that stops in the middle must not look like one with less traffic.
 func TestPartOfAnAnswerIsAnError(t *testing.T) {
 	conn := freshStore(t, Schema(false))
-	insertSpans(t, conn, noon, noon.Add(time.Hour), 30, 1)
+	insertSpans(t, conn, noon, noon.Add(5*time.Minute), 25, 1)
 	slowly := func(sql string) string {
 		return strings.ReplaceAll(sql, "kind IN (2, 5)", "kind IN (2, 5) AND sleepEachRow(0.0003) = 0")
 	}
@@ -240,7 +240,7 @@ func TestWrongProtocolForThePort(t *testing.T) {
 	asNative := serveText(t, "HTTP/1.0 400 Bad Request\r\n\r\nPort 9000 is for clickhouse-client program\r\nYou must use port 8123 for HTTP.\r\n")
 	silent := serveText(t, "")
 	for dsn, want := range map[string]string{
-		"clickhouse://" + asHTTP:                         "(native protocol): handshake: [handshake] unexpected packet [72] from server: that port speaks HTTP: write http://",
+		"clickhouse://" + asHTTP:                         "(native protocol): [handshake] unexpected packet [72] from server: that port speaks HTTP: write http://",
 		"http://" + asNative:                             "that port speaks the native protocol: write clickhouse://",
 		"clickhouse://" + silent + "?dial_timeout=100ms": "if it speaks HTTP, write http://",
 	} {
@@ -325,11 +325,13 @@ func TestReaderFollowsAnUpgrade(t *testing.T) {
 	if got, want := read(t, r), "12:00 api/eu o\n"; got != want {
 		t.Errorf("before: got %q, want %q", got, want)
 	}
-	exec(t, conn, `DROP TABLE signoz_traces.signoz_index_v3;
+	exec(t, conn, `DROP TABLE signoz_traces.distributed_signoz_index_v3;
+DROP TABLE signoz_traces.signoz_index_v3;
 CREATE TABLE signoz_traces.signoz_index_v3 (ts_bucket_start UInt64, timestamp DateTime64(9), name String, kind Int8, duration_nano UInt64, has_error Bool,
 	`+"`resource_string_service$$name`"+` String, resource JSON) ENGINE = MergeTree ORDER BY ts_bucket_start AS
 SELECT 1779280200 AS ts_bucket_start, fromUnixTimestamp64Nano(1779280260000000000) AS timestamp, '/a' AS name, 2 AS kind, 1 AS duration_nano, false AS has_error,
-	'api' AS `+"`resource_string_service$$name`"+`, '{"cloud.region":"us"}' AS resource`)
+	'api' AS `+"`resource_string_service$$name`"+`, '{"cloud.region":"us"}' AS resource;
+CREATE TABLE signoz_traces.distributed_signoz_index_v3 ENGINE = Merge('signoz_traces', '^signoz_index_v3$')`)
 	if got, want := read(t, r), "12:31 api/us o\n"; got != want {
 		t.Errorf("after: got %q, want %q", got, want)
 	}
