@@ -13,6 +13,7 @@ import (
 // board that was handed out never changes.
 type Board struct {
 	Seq    uint64     // of the newest event in it
+	Since  time.Time  // of the data of the first event: nothing is known of what was before
 	Open   []Incident // in the order of opening; one a component at the most
 	Past   []Incident // in the order of resolution
 	Senses map[Cell]Sensing
@@ -124,6 +125,9 @@ func (b Board) next(year int) ID { return ID(fmt.Sprintf("INC-%04d-%04d", year, 
 // open) changes nothing: the log is believed, never argued with.
 func (b Board) With(e Event) Board {
 	b.Seq = max(b.Seq, e.Seq)
+	if b.Since.IsZero() {
+		b.Since = e.At
+	}
 	switch e.Kind {
 	case Opened:
 		return b.open(e)

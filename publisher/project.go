@@ -30,7 +30,7 @@ func Project(c *rules.Config, b incident.Board, judged, at time.Time) templates.
 	v := view{c, b}
 	p := templates.Public{
 		Organisation: c.Organisation, Title: c.Page.Title, URL: c.Page.URL, Support: c.Page.Support,
-		Rendered: at, Checked: judged, Blind: b.Blind,
+		Rendered: at, Checked: judged, Since: b.Since, Blind: b.Blind,
 	}
 	if !judged.IsZero() {
 		p.ValidUntil = judged.Add(c.SigNoz.Lag + Valid)

@@ -38,6 +38,14 @@ func (c *serveCmd) Run(w *world) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
+	source, err := newSource(config, logger)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	if err := look(w.ctx, source, logger); err != nil {
+		return err
+	}
 	db, err := store.Open(w.ctx, config.Store.Path)
 	if err != nil {
 		return err
@@ -69,11 +77,6 @@ func (c *serveCmd) Run(w *world) error {
 		return d, err
 	}
 
-	source, err := openSource(w.ctx, config, logger)
-	if err != nil {
-		return err
-	}
-	defer source.Close()
 	health := newHealth(config, desk, db, registry, logger)
 	loop := &evaluator.Loop{
 		Source: source, Rings: evaluator.New(config.Rules), Log: logger,

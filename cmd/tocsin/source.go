@@ -26,22 +26,18 @@ func newSource(config *rules.Config, logger *slog.Logger) (*signoz.Reader, error
 	return signoz.New(o)
 }
 
-// openSource makes the reader and looks at the store. What only a person can
-// mend ends the program; a store that is away does not: the page says so, and
-// what it missed is read when it is back.
-func openSource(ctx context.Context, config *rules.Config, logger *slog.Logger) (*signoz.Reader, error) {
-	reader, err := newSource(config, logger)
-	if err != nil {
-		return nil, err
-	}
-	probing, cancel := context.WithTimeout(ctx, 20*time.Second)
+// look asks the store what it has. What only a person can mend ends the
+// program; a store that is away does not: the page says so, and what it missed
+// is read when it is back.
+func look(ctx context.Context, source *signoz.Reader, logger *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	err = reader.Connect(probing)
+	err := source.Connect(ctx)
 	if e, ok := errors.AsType[*signoz.Error](err); ok && e.Trouble != signoz.Unwell {
-		return nil, errors.Join(err, reader.Close())
+		return err
 	}
 	if err != nil {
 		logger.Error("the source does not answer yet", "err", err)
 	}
-	return reader, nil
+	return nil
 }

@@ -52,7 +52,7 @@ type Reader struct {
 	shape   rules.SigNoz // the configuration
 	base    string       // database named in the DSN
 	streams []rules.Patterns
-	where   []rules.Where
+	choice  choice
 	regions regions
 	log     *slog.Logger
 
@@ -80,10 +80,11 @@ func New(o Options) (*Reader, error) {
 		return nil, err
 	}
 	r := &Reader{
-		client: c, shape: o.SigNoz, base: database, where: o.Where,
+		client: c, shape: o.SigNoz, base: database,
 		streams: distinctRoutes(o.Where),
 		log:     cmp.Or(o.Log, slog.Default()),
 	}
+	r.choice = choice{where: o.Where}
 	r.regions = regions{declared: o.Regions, log: r.log}
 	r.places = places{limit: cmp.Or(o.SigNoz.MaxSeries, defaultSeries), log: r.log}
 	return r, nil
@@ -197,7 +198,7 @@ func (r *Reader) read(ctx context.Context, w window) ([]telemetry.Minute, error)
 
 func (r *Reader) readFrom(ctx context.Context, l *layout, w window) ([]telemetry.Minute, error) {
 	began := time.Now()
-	f := newFold(r.places.limit, r.chooses)
+	f := newFold(r.places.limit, r.choice.takes)
 	q := r.fused(l)
 	q.both = r.upgrade.mayHold(ctx, r.client, *l, r.shape.Region, w)
 	for streams := range slices.Chunk(r.streams, maxStreams) {
@@ -223,7 +224,7 @@ func (r *Reader) readFrom(ctx context.Context, l *layout, w window) ([]telemetry
 }
 
 func (r *Reader) fused(l *layout) fused {
-	return fused{layout: *l, keys: r.shape.Region, services: distinctServices(r.where), streams: r.streams}
+	return fused{layout: *l, keys: r.shape.Region, services: distinctServices(r.choice.where), streams: r.streams}
 }
 
 // Query gives the SQL that Minutes sends for a window and its parameters, for
@@ -245,50 +246,6 @@ func (r *Reader) Query(ctx context.Context, from, to time.Time) (sql string, par
 // Overflow gives how many series lay beyond max_series in what was read last,
 // and were counted as telemetry.Other.
 func (r *Reader) Overflow() int { return int(r.places.overflow.Load()) }
-
-// chooses reports whether a rule looks at the series.
-func (r *Reader) chooses(p pair) bool {
-	if len(r.where) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(r.where, func(w rules.Where) bool {
-		return w.Services.Match(p.service) && w.Regions.Match(p.region)
-	})
-}
-
-// distinctRoutes gives the streams that the rules look at.
-func distinctRoutes(where []rules.Where) []rules.Patterns {
-	if len(where) == 0 {
-		return []rules.Patterns{{}}
-	}
-	var all []rules.Patterns
-	seen := map[string]bool{}
-	for _, w := range where {
-		if !seen[w.Stream()] {
-			seen[w.Stream()] = true
-			all = append(all, w.Routes)
-		}
-	}
-	return all
-}
-
-// distinctServices gives what the rules choose services by; empty where one of
-// them chooses all.
-func distinctServices(where []rules.Where) []rules.Patterns {
-	var all []rules.Patterns
-	seen := map[string]bool{}
-	for _, w := range where {
-		key := w.Services.String()
-		if key == "" {
-			return nil
-		}
-		if !seen[key] {
-			seen[key] = true
-			all = append(all, w.Services)
-		}
-	}
-	return all
-}
 
 func streamNames(streams []rules.Patterns) []string {
 	names := make([]string, len(streams))

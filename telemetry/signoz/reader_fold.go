@@ -84,11 +84,11 @@ func (f *fold) add(x row, streams []string) error {
 	case bits.Len64(x.streams) > len(streams):
 		return errOddStream
 	}
+	f.spans += x.requests
 	p := pair{x.service, x.region}
 	if !f.chooses(p) {
 		return nil
 	}
-	f.spans += x.requests
 	id := f.id(p)
 	f.seen[id].note(x)
 

@@ -1,0 +1,183 @@
+package publisher
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/featuresignals/tocsin/incident"
+	"github.com/featuresignals/tocsin/rules"
+	"github.com/featuresignals/tocsin/templates"
+)
+
+var noon = time.Date(2026, 5, 20, 12, 0, 0, 0, time.UTC)
+
+func projectConfig(t *testing.T) *rules.Config {
+	t.Helper()
+	c, err := rules.Parse([]rules.File{{Name: "tocsin.yaml", Body: []byte(`
+organisation: Acme
+regions: [{code: us, name: United States}, {code: eu, name: Europe}]
+components: [{id: api, name: API}, {id: eval, name: Evaluations}]
+rules:
+  - {id: errs, component: api, signal: error_rate, levels: {P0: {above: 50%}, P1: {above: 5%}, P2: {above: 1%}}, public: {symptom: elevated errors}}
+  - {id: slow, component: api, signal: p99, levels: {P1: {above: 5s}, P2: {above: 1s}}, public: {symptom: slow responses}}
+`)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// seen makes a board on which every cell has been seen.
+func seen() incident.Board {
+	var b incident.Board
+	for _, comp := range []string{"api", "eval"} {
+		for _, region := range []string{"us", "eu"} {
+			b = b.With(incident.Event{Kind: incident.Sensed, Component: comp, Region: region, Sense: incident.SenseSeen, At: noon, Began: noon})
+		}
+	}
+	return b
+}
+
+// broken opens an incident of the API at a severity in some regions.
+func broken(b incident.Board, s rules.Severity, slow bool, regions ...string) incident.Board {
+	b = b.With(incident.Event{Kind: incident.Opened, Incident: "INC-2026-0007", Component: "api", At: noon, Began: noon.Add(-4 * time.Minute)})
+	rule := "errs"
+	if slow {
+		rule = "slow"
+	}
+	u := incident.Update{Number: 1, State: incident.Investigating, Severity: s, Said: noon, Next: noon.Add(30 * time.Minute), Words: rules.Words{Symptom: "elevated errors"}}
+	for _, r := range regions {
+		b = b.With(incident.Event{Kind: incident.Raised, Incident: "INC-2026-0007", Component: "api", Rule: rule, Service: "svc", Region: r, Severity: s, At: noon, Began: noon.Add(-4 * time.Minute)})
+		u.Regions = append(u.Regions, incident.RegionState{Region: r, Severity: s, Slow: slow})
+	}
+	return b.With(incident.Event{Kind: incident.Updated, Incident: "INC-2026-0007", Update: &u, At: noon})
+}
+
+// The table of severities.md, section 1, and the roll-up of the status page.
+func TestWhatASeverityIsCalled(t *testing.T) {
+	c := projectConfig(t)
+	for _, k := range []struct {
+		name      string
+		severity  rules.Severity
+		slow      bool
+		regions   []string
+		cell      templates.Status
+		component templates.Status
+		phrase    string
+		impact    string
+		indicator string
+	}{
+		{"P0 in one region", rules.P0, false, []string{"eu"}, templates.Major, templates.Partial, "Partial service", "major", "major"},
+		{"P0 in all regions", rules.P0, false, []string{"us", "eu"}, templates.Major, templates.Major, "Major outage", "critical", "critical"},
+		{"P1 by errors", rules.P1, false, []string{"eu"}, templates.Partial, templates.Partial, "Partial service", "major", "major"},
+		{"P1 by latency", rules.P1, true, []string{"eu"}, templates.Degraded, templates.Degraded, "Degraded performance", "major", "major"},
+		{"P2", rules.P2, false, []string{"eu"}, templates.Degraded, templates.Degraded, "Degraded performance", "minor", "minor"},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			p := Project(c, broken(seen(), k.severity, k.slow, k.regions...), noon, noon)
+			i := p.Incidents[0]
+			got := fmt.Sprint(p.Components[0].Cells[1].Status, p.Components[0].Status, i.Status, i.Impact, p.Indicator)
+			want := fmt.Sprint(k.cell, k.component, k.phrase, k.impact, k.indicator)
+			if got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+			if p.Components[1].Status != templates.Operational {
+				t.Errorf("the other component is %s", p.Components[1].Status)
+			}
+			if strings.Contains(i.Status, "outage") != (p.Components[0].Status == templates.Major) {
+				t.Errorf("%q of a component that is %s", i.Status, p.Components[0].Status)
+			}
+		})
+	}
+}
+
+func TestWhatIsNotSeenIsNeitherGreenNorRed(t *testing.T) {
+	c := projectConfig(t)
+	sensed := func(b incident.Board, s incident.Sense) incident.Board {
+		return b.With(incident.Event{Kind: incident.Sensed, Component: "api", Region: "eu", Sense: s, At: noon, Began: noon.Add(-time.Minute)})
+	}
+	for _, k := range []struct {
+		name  string
+		board incident.Board
+		cell  templates.Status
+		says  string
+	}{
+		{"never heard of", incident.Board{}, templates.NotWatched, "Waiting for the first data"},
+		{"silent", sensed(seen(), incident.SenseNothing), templates.NoData, "No data from some components"},
+		{"too little traffic", sensed(seen(), incident.SenseThin), templates.LowTraffic, "Too little traffic to judge some components"},
+		{"the store is away", seen().With(incident.Event{Kind: incident.Blinded, Began: noon, At: noon}), templates.NoData, "No data since 12:00 UTC"},
+		{"an outage outranks silence", sensed(broken(seen(), rules.P1, false, "eu"), incident.SenseNothing), templates.Partial, "Partial System Outage"},
+		{"all is well", seen(), templates.Operational, "All Systems Operational"},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			p := Project(c, k.board, noon, noon)
+			if got := p.Components[0].Cells[1].Status; got != k.cell {
+				t.Errorf("the cell is %s, want %s", got, k.cell)
+			}
+			if p.Description != k.says {
+				t.Errorf("the page says %q, want %q", p.Description, k.says)
+			}
+		})
+	}
+}
+
+// A region that nobody declared comes out of a span: its name is not public.
+func TestAnUndeclaredRegionHasNoName(t *testing.T) {
+	c := projectConfig(t)
+	const secret = "db-7.internal.acme.example"
+	b := broken(seen(), rules.P1, false, "eu", secret).With(incident.Event{
+		Kind: incident.Sensed, Component: "eval", Region: secret + "2", Service: "svc-secret", Sense: incident.SenseNothing, At: noon, Began: noon, Why: "svc-secret failed",
+	})
+	p := Project(c, b, noon, noon)
+	body, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range []string{"internal", "svc"} {
+		if strings.Contains(string(body), word) {
+			t.Errorf("%q is public: %s", word, body)
+		}
+	}
+	if n := len(p.Regions); n != 3 || p.Regions[2].Name != "Other regions" {
+		t.Errorf("the regions are %v", p.Regions)
+	}
+	if p.Components[0].Cells[2].Status != templates.Partial || p.Components[1].Cells[2].Status != templates.NoData {
+		t.Errorf("the rest is not shown: %+v", p.Components)
+	}
+}
+
+func TestFiguresAreRound(t *testing.T) {
+	for _, k := range []struct {
+		u    incident.Update
+		want string
+	}{
+		{incident.Update{Value: 0.1532}, "about 15 % of requests"},
+		{incident.Update{Value: 0.0123}, "about 1.2 % of requests"},
+		{incident.Update{Value: 1}, "about 100 % of requests"},
+		{incident.Update{Value: 2.5e9, Quantile: 9900}, "the slowest 1 % of requests take more than 2.5 s"},
+		{incident.Update{Value: 843e6, Quantile: 9990}, "the slowest 0.1 % of requests take more than 843 ms"},
+		{incident.Update{Value: 12.4e9, Quantile: 5000}, "the slowest 50 % of requests take more than 12 s"},
+		{incident.Update{Value: 0.2, Trend: incident.TrendUnknown}, ""},
+		{incident.Update{}, ""},
+	} {
+		if got := figure(k.u); got != k.want {
+			t.Errorf("%+v: %q, want %q", k.u, got, k.want)
+		}
+	}
+}
+
+func TestPrepareFindsTheUpdate(t *testing.T) {
+	p := Project(projectConfig(t), broken(seen(), rules.P1, false, "eu"), noon, noon)
+	d, err := Prepare(Row{Channel: "hook", Key: "INC-2026-0007/1", Seq: 9}, p)
+	if err != nil || d.Incident == nil || d.Incident.ID != "INC-2026-0007" || d.Update.Number != 1 {
+		t.Errorf("%+v %v", d, err)
+	}
+	for _, key := range []string{"INC-2026-0007/2", "INC-2026-0008/1", "nonsense"} {
+		if _, err := Prepare(Row{Key: key}, p); err == nil {
+			t.Errorf("%q was found", key)
+		}
+	}
+}
