@@ -98,7 +98,11 @@ var errNoAnswer = fmt.Errorf("no answer within %s", waitTime)
 
 // each runs a query and calls row for each row of the answer.
 func (c *client) each(ctx context.Context, doing, sql string, params map[string]string, row func(driver.Rows) error) error {
-	ctx, cancel := c.context(ctx, doing, params)
+	return c.eachWith(ctx, c.settings.Load(), doing, sql, params, row)
+}
+
+func (c *client) eachWith(ctx context.Context, s *settings, doing, sql string, params map[string]string, row func(driver.Rows) error) error {
+	ctx, cancel := c.context(ctx, s.of(doing), params)
 	defer cancel()
 	err := c.run(ctx, sql, row)
 	if err != nil && ctx.Err() != nil {
@@ -141,11 +145,11 @@ func (c *client) one(ctx context.Context, doing, sql string, params map[string]s
 // context gives a query its settings and parameters. The caller's deadline
 // becomes an end without a deadline: from a deadline clickhouse-go would make a
 // max_execution_time of its own, which knows nothing of the server's limits.
-func (c *client) context(ctx context.Context, doing string, params map[string]string) (context.Context, context.CancelFunc) {
+func (c *client) context(ctx context.Context, s clickhouse.Settings, params map[string]string) (context.Context, context.CancelFunc) {
 	bare, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	unwatch := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 	timer := time.AfterFunc(waitTime, func() { cancel(errNoAnswer) })
-	bare = clickhouse.Context(bare, clickhouse.WithSettings(c.settings.Load().of(doing)), clickhouse.WithParameters(params))
+	bare = clickhouse.Context(bare, clickhouse.WithSettings(s), clickhouse.WithParameters(params))
 	return bare, func() {
 		unwatch()
 		timer.Stop()

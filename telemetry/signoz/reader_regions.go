@@ -53,7 +53,7 @@ func (r *regions) note(value string) {
 	}
 	r.unlisted[value] = true
 	if value == "" {
-		r.log.Warn("spans without a region: they are counted in a region without a name", "mend", `see sources.signoz.region, or add "" to the aliases of a region`)
+		r.log.Warn("spans without a region: they are counted in a region without a name", "mend", "add the resource attribute that has it to sources.signoz.region")
 		return
 	}
 	r.log.Warn("a region that no region declares: it is counted on its own", "value", value, "mend", "add it to regions, or to the aliases of one")

@@ -115,11 +115,10 @@ func tighter(ours string, theirs ...string) string {
 // learnSettings asks what the server knows. It is the first question to a
 // server, and itself carries no settings.
 func (c *client) learnSettings(ctx context.Context) error {
-	c.settings.Store(&settings{})
 	b := newBinder()
 	has := map[string]serverSetting{}
 	sql := "SELECT name, value, ifNull(max, '') AS max, (readonly != 0)::Bool AS locked FROM system.settings WHERE name IN " + b.list(slices.Sorted(maps.Keys(wanted)))
-	err := c.each(ctx, "ask for settings", sql, b.params, func(r driver.Rows) error {
+	err := c.eachWith(ctx, &settings{}, "ask for settings", sql, b.params, func(r driver.Rows) error {
 		var name, value, most string
 		var locked bool
 		if err := r.Scan(&name, &value, &most, &locked); err != nil {
