@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/telemetry"
+	"github.com/featuresignals/tocsin/telemetry/embedded/enginetest"
 )
 
 // read gives the minutes of an hour from noon on, as text.
@@ -293,4 +295,39 @@ func TestReaderCountsSeriesBeyondTheLimitAsOther(t *testing.T) {
 			t.Errorf("%d are beyond the limit, want 3", r.Overflow())
 		}
 	}
+}
+
+func TestReaderIsSafeForConcurrentUse(t *testing.T) {
+	conn := freshStore(t, Schema(false))
+	write(t, NewWriter(conn), request(0, "eu"), request(1, "us"))
+	_, server := enginetest.Serve(t)
+	r, err := New(Options{ // finds out about the store with everybody asking at once
+		SigNoz: rules.SigNoz{DSN: server.URL(), Region: []string{"cloud.region"}, MaxSeries: 1}, Log: quiet(),
+		Where: []rules.Where{{Services: rules.Patterns{Any: []string{"a*"}}}}, Regions: []rules.Region{{Code: "eu"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 3 {
+				requests := uint64(0)
+				for m, err := range r.Minutes(t.Context(), noon, noon.Add(time.Hour)) {
+					if err != nil {
+						t.Error(err)
+					}
+					requests += m.Requests
+				}
+				if requests != 2 {
+					t.Errorf("%d requests, want 2", requests)
+				}
+				if _, err := r.Report(t.Context(), noon.Add(time.Hour)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
