@@ -51,7 +51,8 @@ type Finding struct {
 
 	// Floor is the severity below which an incident that is open may not fall:
 	// the worst level whose limit the windows have not stayed within for
-	// recover.for. It means nothing where none is open.
+	// recover.for, and the mildest until it has recovered. It means nothing
+	// where none is open.
 	Floor     rules.Severity
 	Recovered bool          // `recover` has held for its `for`
 	Calm      time.Duration // how long `recover` has held, at most its `for`

@@ -187,6 +187,9 @@ func (j *judge) judge(r *ring, last int64, at time.Time) Finding {
 		}
 	}
 	f.Floor = max(f.Floor, f.Held)
+	if !f.Recovered {
+		f.Floor = max(f.Floor, mildest.severity) // between recover and the mildest level nothing is demanded, and it is not over
+	}
 	f.Limit = shown.limit
 	f.Errors, f.Requests = r.window(last, j.window, shown.test)
 	f.Value = j.valueOf(r, last, f)

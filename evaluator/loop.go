@@ -156,6 +156,9 @@ func (l *Loop) late(ctx context.Context, closed time.Time) error {
 	if !from.Before(to) {
 		return nil
 	}
+	if oldest := to.Add(-l.Rings.Reach()); from.Before(oldest) {
+		from = oldest // the source was away for long, and no window reaches back further
+	}
 	ms, err := l.read(ctx, from, to)
 	if err != nil {
 		// The newest minute was read and judged: the source is not blind. The

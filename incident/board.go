@@ -69,6 +69,16 @@ func (i Incident) Severity() rules.Severity {
 	return worst
 }
 
+// standing is the severity at which the incident is spoken of: what its causes
+// demand, or what was said last while they demand nothing and it is not over.
+func (i Incident) standing() rules.Severity {
+	s := i.Severity()
+	if s == rules.SeverityNone && i.State != StateResolved && len(i.Updates) > 0 {
+		s = i.Updates[len(i.Updates)-1].Severity
+	}
+	return s
+}
+
 // Regions lists the regions touched so far, in the order in which they were.
 func (i Incident) Regions() []string {
 	var out []string
@@ -186,6 +196,9 @@ func (i Incident) with(e Event) Incident {
 			at = len(i.Causes) - 1
 		}
 		c := &i.Causes[at]
+		if e.Kind == Raised && c.Severity == rules.SeverityNone {
+			c.Began = e.Began // it came back: what was before it recovered is another breach
+		}
 		c.Severity, c.Ended = e.Severity, time.Time{}
 		if e.Kind == Recovered {
 			c.Severity, c.Ended = rules.SeverityNone, e.At
@@ -199,7 +212,9 @@ func (i Incident) with(e Event) Incident {
 		i.State = e.State
 	case Updated:
 		i.Updates = append(slices.Clip(i.Updates), *e.Update)
-		i.Promise = e.Update.Next
+		if !e.Update.Late { // what nobody could read keeps no promise
+			i.Promise = e.Update.Next
+		}
 	case Missed:
 		i.Missed = append(slices.Clip(i.Missed), e.Due)
 		i.Promise = time.Time{}

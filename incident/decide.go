@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -140,17 +141,17 @@ func (d *decision) finding(f evaluator.Finding) {
 	}
 }
 
-// withdraw ends the causes whose rule was taken out of the configuration: no
-// finding will ever end them.
+// withdraw ends the causes that no rule looks at any more: no finding will ever
+// end them.
 func (d *decision) withdraw(inc Incident, at time.Time) {
 	now, _ := d.board.Find(inc.ID)
 	for _, c := range now.Causes {
-		if _, ok := d.in.Config.Rule(c.Rule); ok || c.Severity == rules.SeverityNone {
+		if c.Severity == rules.SeverityNone || d.watched(inc.Component, c) {
 			continue
 		}
 		d.say(Event{
 			Kind: Recovered, Incident: inc.ID, At: at, By: Tocsin, Component: inc.Component, Region: c.Region,
-			Rule: c.Rule, Service: c.Service, Why: "the rule is no longer in the configuration",
+			Rule: c.Rule, Service: c.Service, Why: "the rule is no longer in the configuration, or looks elsewhere now",
 		})
 	}
 }
@@ -163,9 +164,11 @@ func (d *decision) settle(id ID, r evaluator.Round) {
 			d.say(Event{Kind: Moved, Incident: id, At: r.At, By: Tocsin, Component: inc.Component, State: s})
 		}
 	}
-	if inc.Severity() == rules.SeverityNone {
+	facts := d.facts(inc)
+	if inc.Severity() == rules.SeverityNone && !facts.bad {
 		if d.unseen(inc) {
-			return // a cell that is not seen is not well
+			move(Monitoring) // all that was seen of it is well, but a cell that is not seen is not
+			return
 		}
 		d.say(Event{
 			Kind: Resolved, Incident: id, At: r.At, By: Tocsin, Component: inc.Component, Severity: inc.Peak,
@@ -173,7 +176,6 @@ func (d *decision) settle(id ID, r evaluator.Round) {
 		})
 		return
 	}
-	facts := d.facts(inc)
 	if facts.bad {
 		move(Investigating)
 	} else if facts.well() {
@@ -184,10 +186,23 @@ func (d *decision) settle(id ID, r evaluator.Round) {
 // unseen reports whether some region of the incident, still watched by a rule,
 // sends nothing now.
 func (d *decision) unseen(inc Incident) bool {
-	return slices.ContainsFunc(inc.Causes, func(c Cause) bool {
-		_, watched := d.in.Config.Rule(c.Rule)
-		return watched && d.board.Senses[Cell{inc.Component, c.Region}].Sense == SenseNothing
-	})
+	return slices.ContainsFunc(inc.Causes, func(c Cause) bool { return d.silent(inc.Component, c) })
+}
+
+func (d *decision) silent(component string, c Cause) bool {
+	return d.watched(component, c) && d.board.Senses[Cell{component, c.Region}].Sense == SenseNothing
+}
+
+// watched reports whether the configuration still has a rule that looks at a
+// cause. One that was moved to another component, service or region does not,
+// nor any at a region that has become the alias of another.
+func (d *decision) watched(component string, c Cause) bool {
+	rule, ok := d.in.Config.Rule(c.Rule)
+	return ok && rule.Component == component && rule.Where.Services.Match(c.Service) && d.covers(rule, c.Region)
+}
+
+func (d *decision) covers(rule rules.Rule, region string) bool {
+	return rule.Where.Regions.Match(region) && d.in.Config.RegionOf(region) == region
 }
 
 // sense tells where what can be seen of a cell changed.
@@ -217,7 +232,34 @@ func (d *decision) sense(r evaluator.Round) {
 	}
 	for _, cell := range order {
 		if s := now[cell]; s.Sense != d.board.Senses[cell].Sense {
-			d.say(Event{Kind: Sensed, At: r.At, By: Tocsin, Component: cell.Component, Region: cell.Region, Sense: s.Sense, Began: s.Since})
+			d.sensed(cell, s.Sensing, r.At)
 		}
 	}
+	// What is known of a cell that was not judged: after a stop longer than
+	// catch_up nothing may be left of it, and the rules may look elsewhere now.
+	var rest []Cell
+	for cell := range d.board.Senses {
+		if !now[cell].known {
+			rest = append(rest, cell)
+		}
+	}
+	slices.SortFunc(rest, func(a, b Cell) int {
+		return cmp.Or(cmp.Compare(a.Component, b.Component), cmp.Compare(a.Region, b.Region))
+	})
+	for _, cell := range rest {
+		watched := slices.ContainsFunc(d.in.Config.Rules, func(rule rules.Rule) bool {
+			return rule.Component == cell.Component && d.covers(rule, cell.Region)
+		})
+		switch was := d.board.Senses[cell].Sense; {
+		case was == SenseNone:
+		case !watched:
+			d.sensed(cell, Sensing{SenseNone, r.At}, r.At)
+		case was != SenseNothing:
+			d.sensed(cell, Sensing{SenseNothing, r.At.Add(-time.Minute - r.Skipped)}, r.At)
+		}
+	}
+}
+
+func (d *decision) sensed(cell Cell, s Sensing, at time.Time) {
+	d.say(Event{Kind: Sensed, At: at, By: Tocsin, Component: cell.Component, Region: cell.Region, Sense: s.Sense, Began: s.Since})
 }

@@ -49,7 +49,7 @@ const (
 type Sense string
 
 const (
-	SenseNone    Sense = ""        // never seen
+	SenseNone    Sense = ""        // never seen, or not watched any more
 	SenseSeen    Sense = "seen"    // enough to judge
 	SenseThin    Sense = "thin"    // too little traffic to judge what is over a limit
 	SenseNothing Sense = "nothing" // no requests in the window

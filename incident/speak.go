@@ -67,7 +67,7 @@ func (d *decision) public(inc Incident) bool {
 // publicly sums up what customers see of an incident; an incident that changed
 // in nothing else has no news for them.
 func publicly(inc Incident) string {
-	s := string(inc.State) + " " + inc.Severity().String()
+	s := string(inc.State) + " " + inc.standing().String()
 	for _, region := range inc.Regions() {
 		s += fmt.Sprintf(" %q %s", region, inc.RegionSeverity(region))
 	}
@@ -76,7 +76,7 @@ func publicly(inc Incident) string {
 
 // every is the interval at which the incident is spoken of now.
 func (d *decision) every(inc Incident) time.Duration {
-	return d.in.Config.Policies[inc.Severity()].Every(d.at.Sub(inc.Detected))
+	return d.in.Config.Policies[inc.standing()].Every(d.at.Sub(inc.Detected))
 }
 
 // update makes the update that the board and the latest findings call for.
@@ -86,7 +86,7 @@ func (d *decision) update(id ID, live bool) {
 	inc, _ := d.board.Find(id)
 	facts := d.facts(inc)
 	u := Update{
-		Number: len(inc.Updates) + 1, State: inc.State, Severity: inc.Severity(),
+		Number: len(inc.Updates) + 1, State: inc.State, Severity: inc.standing(),
 		Said: d.at, AsOf: d.in.AsOf, Late: !live, Regions: d.regions(inc),
 	}
 	worst := facts.worst(inc)
@@ -129,7 +129,13 @@ func (d *decision) promise(inc Incident) (every time.Duration, next time.Time) {
 		return 0, time.Time{}
 	}
 	next = d.at.Add(every)
-	rose := len(inc.Updates) > 0 && inc.Severity() > inc.Updates[len(inc.Updates)-1].Severity
+	rose := false // since customers could last read of it
+	for _, u := range slices.Backward(inc.Updates) {
+		if !u.Late {
+			rose = inc.Severity() > u.Severity
+			break
+		}
+	}
 	if rose && inc.Promise.After(d.at) && inc.Promise.Before(next) {
 		next = inc.Promise
 	}
@@ -209,7 +215,7 @@ type facts struct {
 	by       map[Cause]evaluator.Finding // keyed by rule, service and region alone
 	known    bool                        // some active cause has fresh requests
 	complete bool                        // all of them have
-	bad      bool                        // some active cause is over its limit now
+	bad      bool                        // some cause that matters is over its limit now
 	calm     time.Duration               // how long all of them have been within `recover`
 	soak     time.Duration               // the longest `recover` `for` among them
 	since    time.Time                   // if not known: since when
@@ -231,12 +237,15 @@ func (d *decision) facts(inc Incident) facts {
 			f.by[Cause{Rule: x.Rule, Service: x.Series.Service, Region: x.Series.Region}] = x
 		}
 	}
-	first := true
+	first, over := true, inc.Severity() == rules.SeverityNone
 	for _, c := range inc.Causes {
-		if c.Severity == rules.SeverityNone {
+		x, ok := f.by[key(c)]
+		// Once every cause has recovered, what matters are those that keep the
+		// incident open: bad again, or out of sight.
+		matters := c.Severity != rules.SeverityNone || over && (x.Now == evaluator.Bad || d.silent(inc.Component, c))
+		if !matters {
 			continue
 		}
-		x, ok := f.by[key(c)]
 		if !ok || x.Requests == 0 {
 			f.complete = false
 			if s := d.board.Senses[Cell{inc.Component, c.Region}]; s.Sense == SenseNothing && s.Since.Before(f.since) {

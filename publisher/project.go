@@ -81,8 +81,8 @@ func (v view) regions() []templates.Region {
 	for _, r := range v.config.Regions {
 		out = append(out, v.region(r.Code))
 	}
-	for cell := range v.board.Senses {
-		if v.region(cell.Region) == otherRegion {
+	for cell, s := range v.board.Senses {
+		if s.Sense != incident.SenseNone && v.region(cell.Region) == otherRegion {
 			return append(out, v.rest())
 		}
 	}
@@ -169,11 +169,11 @@ func (v view) one(component, code string) templates.Cell {
 	}
 }
 
-// since gives the first bad minute of an incident in a region.
+// since gives the first bad minute of what lasts in a region.
 func since(inc incident.Incident, code string) time.Time {
 	var t time.Time
 	for _, c := range inc.Causes {
-		if c.Region == code && (t.IsZero() || c.Began.Before(t)) {
+		if c.Region == code && c.Severity != rules.SeverityNone && (t.IsZero() || c.Began.Before(t)) {
 			t = c.Began
 		}
 	}
@@ -256,11 +256,40 @@ func (v view) incident(i incident.Incident) templates.Incident {
 	if i.State != incident.StateResolved {
 		out.Next = i.Promise
 	}
-	out.Impact = impact(last.Severity, out.AllRegions)
+	out.Impact = impact(last.Severity, v.all(worst(last)))
 	if i.State == incident.StateResolved {
-		out.Impact = impact(i.Peak, out.AllRegions)
+		var peaks []string
+		for _, c := range i.Causes {
+			if c.Peak == i.Peak {
+				peaks = append(peaks, c.Region)
+			}
+		}
+		out.Impact = impact(i.Peak, v.all(peaks))
 	}
 	return out
+}
+
+// worst lists the regions that demand an update's severity. How far an outage
+// reaches is said of them: a milder trouble elsewhere does not widen it.
+func worst(u incident.Update) []string {
+	var codes []string
+	for _, r := range u.Regions {
+		if r.Severity == u.Severity {
+			codes = append(codes, r.Region)
+		}
+	}
+	return codes
+}
+
+// all reports whether codes hold every region that is configured; where none
+// is, there is one column, and any region fills it.
+func (v view) all(codes []string) bool {
+	for _, r := range v.config.Regions {
+		if !slices.Contains(codes, r.Code) {
+			return false
+		}
+	}
+	return len(codes) > 0
 }
 
 func (v view) update(i incident.Incident, u incident.Update) templates.Update {
@@ -271,7 +300,9 @@ func (v view) update(i incident.Incident, u incident.Update) templates.Update {
 		Said: u.Said, AsOf: u.AsOf, Blind: u.Blind, Late: u.Late, Next: u.Next, Every: u.Every,
 	}
 	slow := true
+	var touched []string
 	for _, r := range u.Regions {
+		touched = append(touched, r.Region)
 		face := v.name(r.Region)
 		if !slices.Contains(out.Regions, face) {
 			out.Regions = append(out.Regions, face)
@@ -280,8 +311,8 @@ func (v view) update(i incident.Incident, u incident.Update) templates.Update {
 			slow = slow && r.Slow
 		}
 	}
-	out.AllRegions = len(out.Regions) >= max(1, len(v.config.Regions))
-	out.Status = phrase(u, statusOf(u.Severity, slow), out.AllRegions)
+	out.AllRegions = v.all(touched)
+	out.Status = phrase(u, statusOf(u.Severity, slow), v.all(worst(u)))
 	return out
 }
 

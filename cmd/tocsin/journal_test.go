@@ -12,7 +12,7 @@ import (
 // SQL and not by our own code.
 func journal(t *testing.T, path string) []time.Time {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro")
+	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro&_pragma=busy_timeout(10000)")
 	if err != nil {
 		t.Fatal(err)
 	}

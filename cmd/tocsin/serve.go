@@ -130,14 +130,15 @@ func schedule(ctx context.Context, lag time.Duration, tick, tidy func()) error {
 		// A timer that fires a hair early by the wall clock would find the
 		// minute still open, and leave it for a minute.
 		const hair = 200 * time.Millisecond
-		closes := time.Now().Add(hair - lag).Truncate(time.Minute).Add(lag)
-		time.Sleep(time.Until(closes))
-		for began := time.Now(); ; began = time.Now() {
+		closed := time.Now().Add(hair - lag).Truncate(time.Minute)
+		time.Sleep(time.Until(closed.Add(lag)))
+		for {
 			tick()
-			if ctx.Err() != nil || time.Since(began) < time.Minute/2 {
+			next := time.Now().Add(-lag).Truncate(time.Minute)
+			if ctx.Err() != nil || !next.After(closed) {
 				return
 			}
-			// It caught up with much: others have closed meanwhile.
+			closed = next // meanwhile, and nobody else will look at it in time
 		}
 	}
 	whenMinutesClose := fmt.Sprintf("%d * * * * *", int(lag%time.Minute/time.Second))

@@ -78,6 +78,7 @@ func Open(dir string) (*Engine, error) {
 		lib.closeConn(e.keep)
 		return nil, fmt.Errorf("open the ClickHouse engine in %s: %w", dir, err)
 	}
+	leaveAtOnce()
 	openedIn = dir
 	return e, nil
 }

@@ -160,6 +160,26 @@ func inUTC() error {
 	return nil
 }
 
+// leaveAtOnce keeps libchdb's destructors from running while its threads are
+// at work, which crashes a process that ends with the engine open. Only a
+// program built with -race ends through C's exit, which runs them. What is
+// registered last runs first, so this is called when the engine has started;
+// _exit keeps the status. Where there is no on_exit, as on macOS, nothing is
+// registered.
+func leaveAtOnce() {
+	onExit, err := purego.Dlsym(purego.RTLD_DEFAULT, "on_exit")
+	if err != nil {
+		return
+	}
+	exit, err := purego.Dlsym(purego.RTLD_DEFAULT, "_exit")
+	if err != nil {
+		return
+	}
+	var register func(handler, arg uintptr) int32
+	purego.RegisterFunc(&register, onExit)
+	register(exit, 0)
+}
+
 // open connects to the engine of a folder, and starts it with the first
 // connection of the process. It returns nil when libchdb refuses.
 func (l *library) open(dir string) *uintptr {

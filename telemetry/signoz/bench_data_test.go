@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,9 +17,9 @@ import (
 )
 
 // The data set of the benchmark: three hours of a shop with 200 services in
-// three regions. Its newest minute is the last of a half hour, which is the
-// dearest minute to read: the sort key finds the half hour, and the minute lies
-// scattered over all of it.
+// three regions. Its newest minute is the last of a half hour, all of which lies
+// merged in one part. No minute is dearer to read: the sort key finds the half
+// hour, and the minute is scattered over all of it.
 const (
 	benchSpans  = 10_000_000
 	benchSeries = 600
@@ -66,14 +68,14 @@ func benchStore(b *testing.B) *embedded.Engine {
 	return e
 }
 
-// makeBenchData fills SigNoz's own tables. The span table ends as one part:
-// what merging leaves of a half hour, and the same in every run.
+// makeBenchData fills SigNoz's own tables. No part is merged until all are
+// there, and then all into one, so that every run reads the same.
 func makeBenchData(ctx context.Context, e *embedded.Engine) error {
 	run := func(sql string, params map[string]string) error {
 		_, err := e.Query(ctx, sql, "Null", params, nil)
 		return err
 	}
-	for _, sql := range append(Schema(false), benchPlaces, benchResources, benchLabels, "SYSTEM STOP MERGES signoz_traces.signoz_index_v3") {
+	for _, sql := range append(Schema(false), benchUnmerged, benchPlaces, benchResources, benchLabels) {
 		if err := run(sql, nil); err != nil {
 			return fmt.Errorf("make the benchmark's tables: %w", err)
 		}
@@ -93,16 +95,57 @@ func makeBenchData(ctx context.Context, e *embedded.Engine) error {
 		}
 		took := time.Since(began)
 		left := took / time.Duration(i+1) * time.Duration(benchChunks-i-1)
-		fmt.Printf("making %d spans, once: %3d %% after %s, %s left and then the merge\n",
+		fmt.Printf("making %d spans, once: %3d %% after %s, %s left, then the merge\n",
 			benchSpans, 100*(i+1)/benchChunks, took.Round(time.Second), left.Round(time.Second))
 	}
-	for _, sql := range []string{"SYSTEM START MERGES signoz_traces.signoz_index_v3", "OPTIMIZE TABLE signoz_traces.signoz_index_v3 FINAL"} {
-		if err := run(sql, nil); err != nil {
-			return fmt.Errorf("merge the benchmark's spans: %w", err)
-		}
+	defer watchMerge(ctx, e)()
+	if err := run("OPTIMIZE TABLE signoz_traces.signoz_index_v3 FINAL SETTINGS optimize_throw_if_noop = 1", nil); err != nil {
+		return fmt.Errorf("merge the benchmark's spans: %w", err)
 	}
-	fmt.Printf("made after %s\n", time.Since(began).Round(time.Second))
 	return nil
+}
+
+// watchMerge says now and then how far the merge is, until it is told to stop.
+func watchMerge(ctx context.Context, e *embedded.Engine) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	began := time.Now()
+	var told sync.WaitGroup
+	told.Go(func() {
+		for tick := time.NewTicker(15 * time.Second); ; {
+			select {
+			case <-ctx.Done():
+				tick.Stop()
+				return
+			case <-tick.C:
+			}
+			res, err := e.Query(ctx, "SELECT max(progress) FROM system.merges", "TSVRaw", nil, nil)
+			if err != nil {
+				continue // it is stopping
+			}
+			done, _ := strconv.ParseFloat(strings.TrimSpace(string(res.Body)), 64)
+			took := time.Since(began)
+			if done > 0 {
+				left := time.Duration(float64(took) * (1 - done) / done)
+				fmt.Printf("merging them, once: %3.0f %% after %s, %s left\n", 100*done, took.Round(time.Second), left.Round(time.Second))
+			}
+		}
+	})
+	return func() {
+		cancel()
+		told.Wait()
+	}
+}
+
+const benchUnmerged = `ALTER TABLE signoz_traces.signoz_index_v3
+MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1, max_bytes_to_merge_at_min_space_in_pool = 1`
+
+// benchService names a service as benchResources does.
+func benchService(s int) string {
+	if s == 0 {
+		return "featuresignals-api"
+	}
+	names := []string{"cart", "billing", "search", "orders", "auth", "mailer", "ledger", "assets", "quota", "audit"}
+	return fmt.Sprintf("%s-%d", names[s%len(names)], s/len(names))
 }
 
 // Resources are made first and joined to the spans: parsing their JSON ten

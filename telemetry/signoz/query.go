@@ -58,13 +58,14 @@ type fused struct {
 // many, how many failed, and two bytes for each usable duration, the number of
 // its bucket (telemetry.Bucket), low byte first.
 //
-// Among the forms this one costs ClickHouse least. CPU time for a minute of a
+// Among the forms this one costs ClickHouse least. CPU time for one minute of a
 // full bucket (12 million spans in three hours, 600 series on 1,200 hosts, three
-// streams; median of 15): counts alone 115 ms, this 142, a row for each bucket
-// 168, by resource_fingerprint 161 without labels and 213 with them, since a
-// fingerprint is the longest text of all. Of half an hour: 485, 550, 1,463, 643
-// and 881. And clickhouse-go takes a string in one piece, but an array element
-// by element.
+// streams; median of 21): counts alone 98 ms, this 121, a row for each bucket
+// 145, by resource_fingerprint 129 without labels and 176 with them, since a
+// fingerprint is the longest text of all. For half an hour of the same, on a
+// busier machine: 485, 550, 1,463, 643 and 881. What costs most is reading the
+// region, about a third. And clickhouse-go takes a string in one piece, but an
+// array element by element.
 func (f fused) sql(w window) (string, map[string]string) {
 	l := f.layout
 	b := newBinder()

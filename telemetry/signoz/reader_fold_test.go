@@ -66,9 +66,9 @@ func TestFoldRefusesWhatItDidNotAskFor(t *testing.T) {
 	}
 }
 
-// take folds one minute of services, each with so many requests, and gives who
+// takeMinute folds one minute of services, each with so many requests, and gives who
 // has a place and what other has.
-func take(t *testing.T, p *places, at time.Time, requests map[string]int) (services []string, rest uint64) {
+func takeMinute(t *testing.T, p *places, at time.Time, requests map[string]int) (services []string, rest uint64) {
 	t.Helper()
 	f := newFold(p.limit, anyPair)
 	for service, n := range requests {
@@ -111,7 +111,7 @@ func TestSeriesBeyondTheLimitAreOther(t *testing.T) {
 	} {
 		at := noon.Add(step.after)
 		p.retire(at)
-		services, rest := take(t, p, at, step.requests)
+		services, rest := takeMinute(t, p, at, step.requests)
 		if fmt.Sprint(services) != step.services || rest != step.rest || p.overflow.Load() != step.overflow {
 			t.Errorf("%s: %v, %d requests of %d others; want %s, %d of %d", step.name, services, rest, p.overflow.Load(), step.services, step.rest, step.overflow)
 		}
