@@ -24,11 +24,12 @@ bench: $(ENGINE) ## what a tick costs beside a bare scan and beside 20 rules ask
 
 fuzz: ## the parser and the small readers of values, a minute each (FUZZTIME=1h for more)
 	@for f in $$(grep -rhoE '^func Fuzz[A-Za-z]+' --include='*_test.go' rules | sed 's/func //'); do \
-		go test ./rules -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-1m} || exit 1; done
+		go test ./rules -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-1m} -fuzzminimizetime 10x || exit 1; done
 
 lint: ## formatting and static checks
 	@out=$$(go tool gofumpt -l .); test -z "$$out" || { echo "not formatted, run 'make fmt':"; echo "$$out"; exit 1; }
 	go vet ./...
+	@out=$$(go fix -diff ./... 2>&1); test -z "$$out" || { echo "go fix has better ways:"; echo "$$out"; exit 1; }
 	go tool staticcheck ./...
 	go mod tidy -diff
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/featuresignals/tocsin/telemetry"
 )
@@ -178,9 +180,21 @@ func (l *Loop) read(ctx context.Context, from, to time.Time) ([]telemetry.Minute
 		if err != nil {
 			return nil, fmt.Errorf("read the minutes from %s to %s: %w", from.Format("15:04"), to.Format("15:04 UTC"), err)
 		}
+		m.Series.Service, m.Series.Region = legible(m.Series.Service), legible(m.Series.Region)
 		ms = append(ms, m)
 	}
 	return ms, nil
+}
+
+// legible spells out a name that is not text, such as one that was cut within a
+// character. The log would give it back as another name, under which no finding
+// would ever find its incident again.
+func legible(name string) string {
+	if utf8.ValidString(name) {
+		return name
+	}
+	q := strconv.Quote(name)
+	return q[1 : len(q)-1]
 }
 
 // blind hands on that nothing could be read, and gives the reason back.

@@ -19,6 +19,7 @@ import (
 type script struct {
 	reads []string
 	fail  error
+	names []string         // of services; "api" if there are none
 	late  map[int64]uint64 // unix minute → requests that came late, once `later` has passed
 	later time.Time
 }
@@ -35,8 +36,13 @@ func (s *script) Minutes(_ context.Context, from, to time.Time) iter.Seq2[teleme
 			if !time.Now().Before(s.later) {
 				m.Requests += s.late[at.Unix()/60]
 			}
-			if !yield(m, nil) {
-				return
+			for i := range max(1, len(s.names)) {
+				if s.names != nil {
+					m.Series.Service, m.Series.Region = s.names[i], s.names[i]
+				}
+				if !yield(m, nil) {
+					return
+				}
 			}
 		}
 	}
@@ -202,6 +208,45 @@ func TestABlindSourceJudgesNothingAndIsCaughtUpWith(t *testing.T) {
 		tick(t, l)
 		if got, want := h.String(), "again@06:59 07:00! blind@07:00 blind@07:00 blind@07:00 07:01 07:02 07:03 07:04!"; got != want {
 			t.Errorf("judged %s\nwant   %s", got, want)
+		}
+	})
+}
+
+func TestWhatWasCaughtUpWithIsNotAllReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, h := &script{}, &hold{}
+		l := newLoop(t, s, h)
+		l.Resume(at("01:00"))
+		until("01:02")
+		tick(t, l)
+		s.fail = errors.New("connection refused")
+		until("06:30")
+		if err := l.Tick(t.Context(), time.Now()); !errors.Is(err, s.fail) {
+			t.Fatalf("the tick says %v", err)
+		}
+		s.fail, s.reads = nil, nil
+		tick(t, l)
+		// The rule looks back 21 minutes.
+		if want := "01:01-02:01 02:01-03:01 03:01-04:01 04:01-05:01 05:01-06:01 06:01-06:29 06:05-06:26"; strings.Join(s.reads, " ") != want {
+			t.Errorf("read %v, want %s", s.reads, want)
+		}
+	})
+}
+
+// The log keeps text. What it gave back as another name would be raised anew
+// every minute, in public.
+func TestNamesThatAreNotTextAreSpelledOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, h := &script{names: []string{"caf\xc3", "caf\xe9", "café"}}, &hold{}
+		l := newLoop(t, s, h)
+		until("07:02")
+		tick(t, l)
+		var got []string
+		for _, f := range h.rounds[0].Findings {
+			got = append(got, f.Series.Service+" "+f.Series.Region)
+		}
+		if want := `caf\xc3 caf\xc3, caf\xe9 caf\xe9, café café`; strings.Join(got, ", ") != want {
+			t.Errorf("found %s, want %s", strings.Join(got, ", "), want)
 		}
 	})
 }

@@ -165,30 +165,23 @@ func (d *decision) settle(id ID, r evaluator.Round) {
 		}
 	}
 	facts := d.facts(inc)
-	if inc.Severity() == rules.SeverityNone && !facts.bad {
-		if d.unseen(inc) {
-			move(Monitoring) // all that was seen of it is well, but a cell that is not seen is not
-			return
-		}
+	if !facts.open {
 		d.say(Event{
 			Kind: Resolved, Incident: id, At: r.At, By: Tocsin, Component: inc.Component, Severity: inc.Peak,
 			Began: inc.Began, Why: fmt.Sprintf("every cell has recovered; it lasted %s", r.At.Sub(inc.Began)),
 		})
 		return
 	}
-	if facts.bad {
+	switch over := inc.Severity() == rules.SeverityNone; {
+	case facts.bad:
 		move(Investigating)
-	} else if facts.well() {
+	case facts.well(), over && !facts.known: // all that can be seen is well
 		move(Monitoring)
 	}
 }
 
-// unseen reports whether some region of the incident, still watched by a rule,
-// sends nothing now.
-func (d *decision) unseen(inc Incident) bool {
-	return slices.ContainsFunc(inc.Causes, func(c Cause) bool { return d.silent(inc.Component, c) })
-}
-
+// silent reports whether a cause's region, still watched by its rule, sends
+// nothing now: a cell that is not seen is not well.
 func (d *decision) silent(component string, c Cause) bool {
 	return d.watched(component, c) && d.board.Senses[Cell{component, c.Region}].Sense == SenseNothing
 }

@@ -3,6 +3,7 @@ package incident
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/featuresignals/tocsin/evaluator"
@@ -67,11 +68,12 @@ func (d *decision) public(inc Incident) bool {
 // publicly sums up what customers see of an incident; an incident that changed
 // in nothing else has no news for them.
 func publicly(inc Incident) string {
-	s := string(inc.State) + " " + inc.standing().String()
+	var s strings.Builder
+	s.WriteString(string(inc.State) + " " + inc.standing().String())
 	for _, region := range inc.Regions() {
-		s += fmt.Sprintf(" %q %s", region, inc.RegionSeverity(region))
+		fmt.Fprintf(&s, " %q %s", region, inc.RegionSeverity(region))
 	}
-	return s
+	return s.String()
 }
 
 // every is the interval at which the incident is spoken of now.
@@ -215,7 +217,8 @@ type facts struct {
 	by       map[Cause]evaluator.Finding // keyed by rule, service and region alone
 	known    bool                        // some active cause has fresh requests
 	complete bool                        // all of them have
-	bad      bool                        // some cause that matters is over its limit now
+	open     bool                        // some cause is active, or keeps the incident from being over
+	bad      bool                        // one of those is over its limit now
 	calm     time.Duration               // how long all of them have been within `recover`
 	soak     time.Duration               // the longest `recover` `for` among them
 	since    time.Time                   // if not known: since when
@@ -240,12 +243,13 @@ func (d *decision) facts(inc Incident) facts {
 	first, over := true, inc.Severity() == rules.SeverityNone
 	for _, c := range inc.Causes {
 		x, ok := f.by[key(c)]
-		// Once every cause has recovered, what matters are those that keep the
-		// incident open: bad again, or out of sight.
-		matters := c.Severity != rules.SeverityNone || over && (x.Now == evaluator.Bad || d.silent(inc.Component, c))
-		if !matters {
+		// Once every cause has recovered, those matter that are out of sight
+		// now, or have left `recover` since: they keep the incident open.
+		relapsed := x.Requests > 0 && !x.Recovered
+		if c.Severity == rules.SeverityNone && !(over && (relapsed || d.silent(inc.Component, c))) {
 			continue
 		}
+		f.open = true
 		if !ok || x.Requests == 0 {
 			f.complete = false
 			if s := d.board.Senses[Cell{inc.Component, c.Region}]; s.Sense == SenseNothing && s.Since.Before(f.since) {

@@ -94,6 +94,73 @@ func TestWhatASeverityIsCalled(t *testing.T) {
 	}
 }
 
+// How far an outage reaches is said of the regions that it is an outage in.
+func TestAnOutageInOneRegionIsNotWidenedByOthers(t *testing.T) {
+	c := projectConfig(t)
+	for _, k := range []struct {
+		name   string
+		milder string // region in which it is P2
+		worst  string // another in which it is P0, besides eu
+		all    bool
+		want   string
+	}{
+		{"a milder trouble elsewhere", "us", "", true, "partial_outage Partial service major major"},
+		{"a region that nobody declared", "", "lab-7", false, "partial_outage Partial service major major"},
+		{"all that are declared", "", "us", true, "major_outage Major outage critical critical"},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			const id = "INC-2026-0007"
+			b := seen().With(incident.Event{Kind: incident.Opened, Incident: id, Component: "api", At: noon, Began: noon})
+			u := incident.Update{Number: 1, State: incident.Investigating, Severity: rules.P0, Said: noon}
+			hit := func(region string, s rules.Severity) {
+				if region == "" {
+					return
+				}
+				b = b.With(incident.Event{Kind: incident.Raised, Incident: id, Component: "api", Rule: "errs", Service: "svc", Region: region, Severity: s, At: noon, Began: noon})
+				u.Regions = append(u.Regions, incident.RegionState{Region: region, Severity: s})
+			}
+			hit("eu", rules.P0)
+			hit(k.milder, rules.P2)
+			hit(k.worst, rules.P0)
+			b = b.With(incident.Event{Kind: incident.Updated, Incident: id, Update: &u, At: noon})
+			p := Project(c, b, noon, noon)
+			i := p.Incidents[0]
+			if got := fmt.Sprint(p.Components[0].Status, " ", i.Status, " ", i.Impact, " ", p.Indicator); got != k.want {
+				t.Errorf("%s, want %s", got, k.want)
+			}
+			if i.AllRegions != k.all {
+				t.Errorf("all regions are touched: %v", i.AllRegions)
+			}
+			b = b.With(incident.Event{Kind: incident.Resolved, Incident: id, At: noon})
+			if got := Project(c, b, noon, noon).Past[0].Impact; got != i.Impact {
+				t.Errorf("its impact was %s, afterwards it is %s", i.Impact, got)
+			}
+		})
+	}
+}
+
+// What was over in a region an hour ago is not since when it is bad now.
+func TestABreachThatCameBackBeganWhenItCameBack(t *testing.T) {
+	for _, rule := range []string{"errs", "slow"} {
+		b := broken(seen(), rules.P1, false, "eu", "us")
+		again := noon.Add(time.Hour)
+		for _, e := range []incident.Event{
+			{Kind: incident.Recovered, Rule: "errs", At: noon.Add(10 * time.Minute)},
+			{Kind: incident.Raised, Rule: rule, Severity: rules.P1, At: again, Began: again},
+		} {
+			e.Incident, e.Component, e.Service, e.Region = "INC-2026-0007", "api", "svc", "eu"
+			b = b.With(e)
+		}
+		p := Project(projectConfig(t), b, again, again)
+		if got := p.Components[0].Cells[1].Since; !got.Equal(again) {
+			t.Errorf("%s: bad since %s, want %s", rule, got, again)
+		}
+		if got := p.Incidents[0].Began; !got.Equal(noon.Add(-4 * time.Minute)) {
+			t.Errorf("%s: the incident began %s", rule, got)
+		}
+	}
+}
+
 func TestWhatIsNotSeenIsNeitherGreenNorRed(t *testing.T) {
 	c := projectConfig(t)
 	sensed := func(b incident.Board, s incident.Sense) incident.Board {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	_ "embed"
 	"errors"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -130,9 +131,7 @@ func (d *draft) read(f File, main bool) {
 		for _, k := range mainKeys {
 			sh.hints[k] = "belongs into the service's own file: move it to " + d.files[0]
 		}
-		for k, hint := range topHints {
-			sh.hints[k] = hint
-		}
+		maps.Copy(sh.hints, topHints)
 	}
 	o, ok := value{src: s, name: "the file", node: root}.object(sh)
 	if !ok {

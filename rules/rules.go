@@ -9,6 +9,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -241,10 +242,8 @@ func (c *Config) RegionOf(value string) string {
 		if r.Code == value {
 			return r.Code
 		}
-		for _, a := range r.Aliases {
-			if a == value {
-				return r.Code
-			}
+		if slices.Contains(r.Aliases, value) {
+			return r.Code
 		}
 	}
 	return value

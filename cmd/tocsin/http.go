@@ -37,7 +37,7 @@ func serveHTTP(ctx context.Context, s *http.Server) error {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", s.Addr)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w: choose another address under listen:", s.Addr, err)
+		return fmt.Errorf("listen on %s: %w: choose another address under the key listen", s.Addr, err)
 	}
 	done := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {

@@ -11,69 +11,93 @@ import (
 // report is what make bench prints.
 func (s *benchStudy) report(version string) string {
 	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	tick := s.newest.and("tick: both", s.settling)
 
-	line("\nClickHouse %s in the process, %d cores. %d spans in three hours, %d series on 1,320 pods; 30 %% of the spans are", version, runtime.NumCPU(), benchSpans, benchSeries)
-	line("entry spans, 10 %% of those health checks, 1 %% errors. The newest minute is the last of a merged half hour: none is")
-	line("dearer to read. Medians of %d rounds, in which all take turns, after %d that do not count. ClickHouse time is the", benchRounds, benchWarmups)
-	line("engine's own, until the answer is there. CPU is that of all threads, and says more while the machine has other work.\n")
-	line("%s", measureHead)
-	for _, m := range []*measure{s.newest, s.settling, tick, s.counts, s.byService, s.bare, s.ruler, s.rulerJSON, s.narrow} {
-		line("%s", m)
-	}
-	line("")
-	for _, m := range []*measure{s.one, s.twenty, s.eight, s.example, s.exampleAll} {
-		line("%s", m)
-	}
+	fmt.Fprintf(&b, `
+ClickHouse %s in the process, %d cores; %d spans in three hours, %d series on 1,320 pods. Of the spans 30 %% are entry
+spans, of these 9 %% health checks and 1 %% errors. The newest minute is the last of a merged half hour: none is dearer to read.
+Medians of %d rounds, in which all take turns, after %d that do not count. ClickHouse time is the engine's own, until the answer
+is there. CPU is that of all threads: while the machine has other work, it is the steadier figure.
 
-	line("\n%-48s %16s %16s   %s", "ratio of the medians", "newest minute", "both reads", "goal")
-	ratio := func(name string, g goal, f func(*measure) float64) {
-		line("%-48s %16s %16s   %s", name, g.judge(f(s.newest)), g.judge(f(tick)), g)
-	}
-	ratio("tick / its scan with counts only", goalCounts, func(m *measure) float64 { return m.over(s.counts) })
-	ratio("tick / bare scan", goalBare, func(m *measure) float64 { return m.over(s.bare) })
-	ratio("20 rules of SigNoz's ruler / tick", goalRuler, s.ruler.over)
-	line("%-48s %9.2f %23.2f", "tick / counts without streams", s.newest.over(s.byService), tick.over(s.byService))
-	line("%-48s %9.2f %23.2f", "20 rules, JSON alone / tick", s.rulerJSON.over(s.newest), s.rulerJSON.over(tick))
-	line("%-48s %9.2f %23.2f", "20 rules, one service each / tick", s.narrow.over(s.newest), s.narrow.over(tick))
-	line("%-48s %9.2f   (%s)", "20 rules of one stream / 1 rule", s.twenty.over(s.one), map[bool]string{true: "the same SQL", false: "ANOTHER SQL"}[s.sameSQL])
-	line("%-48s %9.2f", "8 streams / 1 stream", s.eight.over(s.one))
-	line("The tick's SQL has no window in it: longer windows do not change it.")
-
-	line("\nWhat is assumed of SigNoz's ruler: threshold rules of the query builder for each service and region; a filter on the resource")
-	line("(deployment.environment, or service.name) that becomes fingerprints out of traces_v3_resource; server spans; a window of five")
-	line("minutes in points of 5 s; no cache. Each rule is one query: an error rate takes two aggregations, although a formula A/B")
-	line("would be two queries. Resource attributes are read out of the JSON and, for rows from before it, out of the Map, as released")
-	line("versions do; a store upgraded longer ago than it keeps spans may be asked for the JSON alone. The limits are not in the SQL.")
-
-	for _, m := range s.all {
-		line("\n-- %s", m.name)
-		last := ""
-		for i, q := range m.queries {
-			if i > 1 && m != s.narrow || q.sql == last { // the rules take turns between two texts
-				break
-			}
-			if i > 1 {
-				line("-- and so on, for %d services", len(m.queries))
-				break
-			}
-			last = q.sql
-			line("%s;", q.sql)
-			for _, name := range slices.Sorted(maps.Keys(q.params)) {
-				line("--   %s = %s", name, q.params[name])
-			}
-			line("--   settings: %s", settingsLine(q.settings))
+%s
+`, version, runtime.NumCPU(), benchSpans, benchSeries, benchRounds, benchWarmups, measureHead)
+	for _, m := range []*measure{s.newest, s.settling, tick, s.counts, s.byService, s.bare, s.ruler, s.rulerJSON, s.narrow, nil, s.one, s.twenty, s.eight, s.example, s.exampleAll} {
+		if m == nil {
+			b.WriteByte('\n')
+			continue
 		}
+		fmt.Fprintln(&b, m)
 	}
-	line("")
+
+	s.ratios(&b, tick)
+	b.WriteString(benchAssumed)
+	for _, m := range s.all {
+		m.text(&b)
+	}
 	return b.String()
 }
 
-func settingsLine(settings map[string]string) string {
-	var all []string
-	for _, name := range slices.Sorted(maps.Keys(settings)) {
-		all = append(all, name+"="+settings[name])
+func (s *benchStudy) ratios(b *strings.Builder, tick *measure) {
+	fmt.Fprintf(b, "\n%-44s %24s %25s\n", "", "the newest minute", "both reads of a tick")
+	fmt.Fprintf(b, "%-44s %8s %15s %9s %15s   %s\n", "ratio", "time", "CPU", "time", "CPU", "goal (of the time)")
+	line := func(name string, g *goal, newest, both ratio) {
+		var first, second, asked string
+		if g != nil {
+			first, second, asked = g.judge(newest.time), g.judge(both.time), g.String()
+		}
+		fmt.Fprintf(b, "%-44s %8.2f %-7s %7.2f %9.2f %-7s %7.2f   %s\n", name, newest.time, first, newest.cpu, both.time, second, both.cpu, asked)
 	}
-	return strings.Join(all, ", ")
+	line("tick / its scan with counts only", &goalCounts, s.newest.over(s.counts), tick.over(s.counts))
+	line("tick / bare scan", &goalBare, s.newest.over(s.bare), tick.over(s.bare))
+	line("20 rules of SigNoz's ruler / tick", &goalRuler, s.ruler.over(s.newest), s.ruler.over(tick))
+	line("tick / counts without streams", nil, s.newest.over(s.byService), tick.over(s.byService))
+	line("20 rules of the ruler, JSON alone / tick", nil, s.rulerJSON.over(s.newest), s.rulerJSON.over(tick))
+	line("20 rules of the ruler, one service each / tick", nil, s.narrow.over(s.newest), s.narrow.over(tick))
+
+	same := "the same SQL"
+	if !s.sameSQL {
+		same = "NOT the same SQL"
+	}
+	twenty, eight := s.twenty.over(s.one), s.eight.over(s.one)
+	fmt.Fprintf(b, "\n%-44s %8.2f %15.2f   %s\n", "20 rules of one stream / 1 rule", twenty.time, twenty.cpu, same)
+	fmt.Fprintf(b, "%-44s %8.2f %15.2f\n", "8 rules of 8 streams / 1 rule", eight.time, eight.cpu)
+	fmt.Fprintf(b, "A tick's SQL knows no window but its minute: the windows of rules do not change it.\n")
+}
+
+const benchAssumed = `
+What is assumed of SigNoz's ruler: threshold rules of the query builder, for each service and region; a filter on the resource
+(deployment.environment, or service.name), which becomes fingerprints out of traces_v3_resource; server spans; a window of five
+minutes in points of 5 s; no cache. Each rule is one query: an error rate takes two aggregations, although a formula A/B would be
+two queries. Resource attributes are read out of the JSON and, for rows from before there was one, out of the Map, as in released
+versions; a store that was upgraded longer ago than it keeps spans may be asked for the JSON alone. Limits are not in the SQL.
+Rules that choose one service each are cheap: the fingerprints prune. Ours judge every service in every region.
+`
+
+// text writes the SQL of a measure. Of many texts it writes two.
+func (m *measure) text(b *strings.Builder) {
+	fmt.Fprintf(b, "\n-- %s\n", strings.TrimSpace(m.name))
+	var seen []string
+	for _, q := range m.queries {
+		if slices.Contains(seen, q.sql) {
+			continue
+		}
+		if seen = append(seen, q.sql); len(seen) > 2 {
+			continue
+		}
+		fmt.Fprintf(b, "%s;\n", q.sql)
+		for _, name := range slices.Sorted(maps.Keys(q.params)) {
+			fmt.Fprintf(b, "--   %s = %s\n", name, q.params[name])
+		}
+		var settings []string
+		for _, name := range slices.Sorted(maps.Keys(q.settings)) {
+			settings = append(settings, name+"="+q.settings[name])
+		}
+		fmt.Fprintf(b, "--   settings: %s\n", strings.Join(settings, ", "))
+	}
+	switch n, texts := len(m.queries), len(seen); {
+	case texts > 2:
+		fmt.Fprintf(b, "-- and %d more like these\n", n-2)
+	case n > texts:
+		fmt.Fprintf(b, "-- in turns, %d in all\n", n)
+	}
 }

@@ -2,6 +2,7 @@ package signoz
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 )
@@ -65,12 +66,13 @@ func (u *upgrade) remember(bucket int64, old bool) {
 func (c *client) holdsOlden(ctx context.Context, l layout, keys []string, w window) (bool, error) {
 	b := newBinder()
 	w.bind(b, l)
-	sql := "SELECT (count() > 0)::Bool FROM (SELECT 1 FROM " + l.table + " WHERE " + w.where(l) + " AND " + l.entry
+	var sql strings.Builder
+	sql.WriteString("SELECT (count() > 0)::Bool FROM (SELECT 1 FROM " + l.table + " WHERE " + w.where(l) + " AND " + l.entry)
 	for _, k := range keys {
-		sql += " AND " + l.json + ".`" + k + "` IS NULL"
+		sql.WriteString(" AND " + l.json + ".`" + k + "` IS NULL")
 	}
-	sql += " AND hasAny(mapKeys(" + l.pairs + "), " + b.list(keys) + ") LIMIT 1)"
+	sql.WriteString(" AND hasAny(mapKeys(" + l.pairs + "), " + b.list(keys) + ") LIMIT 1)")
 	var found bool
-	err := c.one(ctx, "look for rows from before an upgrade", sql, b.params, &found)
+	err := c.one(ctx, "look for rows from before an upgrade", sql.String(), b.params, &found)
 	return found, err
 }
