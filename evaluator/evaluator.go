@@ -23,8 +23,9 @@ type Source interface {
 	// Minutes yields every series' minutes that start in [from, to), both
 	// whole minutes, in any order, each at most once. A minute without
 	// requests is not yielded. It ends at the first error, after which the
-	// minutes yielded before must not be believed.
-	Minutes(ctx context.Context, from, to time.Time) iter.Seq2[telemetry.Minute, error]
+	// minutes yielded before must not be believed. What lies in except is not
+	// asked for, and need not be read.
+	Minutes(ctx context.Context, from, to time.Time, except ...telemetry.Range) iter.Seq2[telemetry.Minute, error]
 }
 
 // Verdict is what a window says. The zero value opens nothing and resolves

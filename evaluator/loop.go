@@ -112,23 +112,58 @@ func (l *Loop) fill(ctx context.Context, closed time.Time) error {
 	return nil
 }
 
-// next reads up to a chunk of closed minutes.
+// next reads up to a chunk of closed minutes. The minutes that settle now are
+// read once more by the same query, since what a query costs the source is the
+// half hour that both lie in, and not the minutes.
 func (l *Loop) next(ctx context.Context, closed time.Time) (ms []telemetry.Minute, to time.Time, err error) {
 	to = closed
 	if limit := l.judged.Add(chunk); to.After(limit) {
 		to = limit
 	}
-	ms, err = l.read(ctx, l.judged, to)
+	settling := l.settling(closed)
+	if !settling.From.Before(settling.To) || settling.To.After(l.judged) || to.Before(closed) {
+		if ms, err = l.read(ctx, l.judged, to); err != nil {
+			return nil, to, err
+		}
+		if !l.settled.Before(l.judged) && settling.To.After(l.settled) {
+			l.settled = settling.To // what was that old when it was first read will not be read again
+			if to.Before(l.settled) {
+				l.settled = to
+			}
+		}
+		return ms, to, nil
+	}
+	all, err := l.read(ctx, settling.From, to, telemetry.Range{From: settling.To, To: l.judged})
 	if err != nil {
 		return nil, to, err
 	}
-	if settles := closed.Add(-l.Settle).Truncate(time.Minute); !l.settled.Before(l.judged) && settles.After(l.settled) {
-		l.settled = settles // what was that old when it was first read will not be read again
-		if to.Before(settles) {
-			l.settled = to
+	var late []telemetry.Minute
+	for _, m := range all {
+		switch {
+		case !m.Start.Before(l.judged):
+			ms = append(ms, m)
+		case m.Start.Before(settling.To):
+			late = append(late, m)
 		}
 	}
+	l.settle(settling, late)
 	return ms, to, nil
+}
+
+// settling is the time whose minutes are to be read once more.
+func (l *Loop) settling(closed time.Time) telemetry.Range {
+	r := telemetry.Range{From: l.settled, To: closed.Add(-l.Settle).Truncate(time.Minute)}
+	if oldest := r.To.Add(-l.Rings.Reach()); r.From.Before(oldest) {
+		r.From = oldest // the source was away for long, and no window reaches back further
+	}
+	return r
+}
+
+// settle replaces minutes by what they are after the last look. What came late
+// counts in windows still to be judged, never in a verdict that was given.
+func (l *Loop) settle(r telemetry.Range, ms []telemetry.Minute) {
+	l.Rings.Replace(r.From, r.To, ms)
+	l.settled = r.To
 }
 
 // advance judges the minutes up to to, one by one.
@@ -151,32 +186,27 @@ func (l *Loop) advance(ctx context.Context, ms []telemetry.Minute, to, closed ti
 	return nil
 }
 
-// late reads the minutes that settle now once more. What came late counts in
-// windows still to be judged, never in a verdict that was given.
+// late reads what settles now and was not read with the newest minutes.
 func (l *Loop) late(ctx context.Context, closed time.Time) error {
-	from, to := l.settled, closed.Add(-l.Settle).Truncate(time.Minute)
-	if !from.Before(to) {
+	r := l.settling(closed)
+	if !r.From.Before(r.To) {
 		return nil
 	}
-	if oldest := to.Add(-l.Rings.Reach()); from.Before(oldest) {
-		from = oldest // the source was away for long, and no window reaches back further
-	}
-	ms, err := l.read(ctx, from, to)
+	ms, err := l.read(ctx, r.From, r.To)
 	if err != nil {
 		// The newest minute was read and judged: the source is not blind. The
 		// next tick asks for these minutes again.
-		l.Log.Warn("late spans not read yet", "from", from, "to", to, "err", err)
+		l.Log.Warn("late spans not read yet", "from", r.From, "to", r.To, "err", err)
 		return nil
 	}
-	l.Rings.Replace(from, to, ms)
-	l.settled = to
+	l.settle(r, ms)
 	return nil
 }
 
 // read gives all minutes of a range, or none and an error.
-func (l *Loop) read(ctx context.Context, from, to time.Time) ([]telemetry.Minute, error) {
+func (l *Loop) read(ctx context.Context, from, to time.Time, except ...telemetry.Range) ([]telemetry.Minute, error) {
 	var ms []telemetry.Minute
-	for m, err := range l.Source.Minutes(ctx, from, to) {
+	for m, err := range l.Source.Minutes(ctx, from, to, except...) {
 		if err != nil {
 			return nil, fmt.Errorf("read the minutes from %s to %s: %w", from.Format("15:04"), to.Format("15:04 UTC"), err)
 		}

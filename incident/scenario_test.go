@@ -157,7 +157,7 @@ func one(s telemetry.Series, minute int, p []string) telemetry.Minute {
 }
 
 // Minutes satisfies evaluator.Source.
-func (v *values) Minutes(_ context.Context, from, to time.Time) iter.Seq2[telemetry.Minute, error] {
+func (v *values) Minutes(_ context.Context, from, to time.Time, _ ...telemetry.Range) iter.Seq2[telemetry.Minute, error] {
 	return func(yield func(telemetry.Minute, error) bool) {
 		if v.down[int(v.now().Sub(v.begin)/time.Minute)] {
 			yield(telemetry.Minute{}, errors.New("connection refused"))

@@ -26,6 +26,9 @@ func (s Series) Compare(t Series) int {
 // of series.
 const Other = "other"
 
+// Range is the time [From, To), both whole minutes.
+type Range struct{ From, To time.Time }
+
 // Minute is one minute of one series.
 type Minute struct {
 	Series    Series

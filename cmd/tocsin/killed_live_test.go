@@ -57,7 +57,7 @@ rules:
 // story is a source in which two regions break, worsen and heal.
 type story struct{ begin time.Time }
 
-func (s story) Minutes(_ context.Context, from, to time.Time) iter.Seq2[telemetry.Minute, error] {
+func (s story) Minutes(_ context.Context, from, to time.Time, _ ...telemetry.Range) iter.Seq2[telemetry.Minute, error] {
 	return func(yield func(telemetry.Minute, error) bool) {
 		for at := from; at.Before(to); at = at.Add(time.Minute) {
 			n := int(at.Sub(s.begin) / time.Minute)

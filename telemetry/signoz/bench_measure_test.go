@@ -80,16 +80,6 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// and gives what two measures cost together, round by round.
-func (m *measure) and(name string, other *measure) *measure {
-	sum := &measure{name: name, rows: m.rows + other.rows, bytes: m.bytes + other.bytes, out: m.out + other.out}
-	for i := range m.took {
-		sum.took = append(sum.took, m.took[i]+other.took[i])
-		sum.cpu = append(sum.cpu, m.cpu[i]+other.cpu[i])
-	}
-	return sum
-}
-
 func (m *measure) String() string {
 	return fmt.Sprintf("%-58s %9.1f %9.1f %9.1f %11d %9.1f %9.1f",
 		m.name, ms(median(m.took)), ms(slices.Min(m.took)), ms(median(m.cpu)), m.rows, float64(m.bytes)/1e6, float64(m.out)/1e3)

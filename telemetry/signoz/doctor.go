@@ -54,7 +54,7 @@ func (r *Reader) Report(ctx context.Context, at time.Time) (Report, error) {
 	if err := r.client.one(ctx, "ask for the version", "SELECT version()", nil, &rep.Version); err != nil {
 		return rep, err
 	}
-	w := window{at.Add(-reportSpan), at}
+	w := window{from: at.Add(-reportSpan), to: at}
 	l, err := r.ready(ctx, w)
 	if err != nil {
 		return rep, err
@@ -74,7 +74,7 @@ func (r *Reader) Report(ctx context.Context, at time.Time) (Report, error) {
 			rep.Unlisted = append(rep.Unlisted, n.Region)
 		}
 	}
-	rep.Lag, rep.LagSpans, err = r.client.lag(ctx, *l, window{at.Add(-lagSpan), at})
+	rep.Lag, rep.LagSpans, err = r.client.lag(ctx, *l, window{from: at.Add(-lagSpan), to: at})
 	return rep, err
 }
 
@@ -82,7 +82,7 @@ func (r *Reader) Report(ctx context.Context, at time.Time) (Report, error) {
 // there is none in the last hour. Nothing new from any service means that the
 // source is blind, not that all of them are silent.
 func (r *Reader) Newest(ctx context.Context, at time.Time) (time.Time, error) {
-	w := window{at.Add(-time.Hour), at}
+	w := window{from: at.Add(-time.Hour), to: at}
 	l, err := r.ready(ctx, w)
 	if err != nil {
 		return time.Time{}, err
@@ -102,7 +102,7 @@ func (r *Reader) Newest(ctx context.Context, at time.Time) (time.Time, error) {
 func (r *Reader) newest(ctx context.Context, l layout, w window) ([]Newest, error) {
 	b := newBinder()
 	w.bind(b, l)
-	both := r.upgrade.mayHold(ctx, r.client, l, r.shape.Region, window{w.to.Add(-time.Minute), w.to})
+	both := r.upgrade.mayHold(ctx, r.client, l, r.shape.Region, window{from: w.to.Add(-time.Minute), to: w.to})
 	sql := "SELECT " + l.service + " AS service, " + l.region(r.shape.Region, both) + " AS region, max(" + l.start + ") AS newest, count()::UInt64 AS spans\nFROM " +
 		l.table + "\nWHERE " + w.where(l) + "\nGROUP BY service, region\nORDER BY newest, service, region"
 	var all []Newest

@@ -33,7 +33,7 @@ func (u *upgrade) mayHold(ctx context.Context, c *client, l layout, keys []strin
 		old, ok := u.recall(b)
 		if !ok {
 			to := min(b+bucketSeconds, w.to.Unix())
-			asked := window{time.Unix(b-bucketSeconds, 0), time.Unix(to, 0)}
+			asked := window{from: time.Unix(b-bucketSeconds, 0), to: time.Unix(to, 0)}
 			var err error
 			if old, err = c.holdsOlden(ctx, l, keys, asked); err != nil {
 				return true

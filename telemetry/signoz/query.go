@@ -2,24 +2,55 @@ package signoz
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/featuresignals/tocsin/rules"
+	"github.com/featuresignals/tocsin/telemetry"
 )
 
 // maxStreams is how many streams one query tells apart: the bits of a UInt64.
 const maxStreams = 64
 
-// window is the time that a query reads: [from, to), whole seconds.
-type window struct{ from, to time.Time }
+// window is the time that a query reads: [from, to), whole seconds, less what
+// is excepted.
+type window struct {
+	from, to time.Time
+	except   []telemetry.Range
+}
+
+// empty reports whether all of the window is excepted.
+func (w window) empty() bool {
+	return slices.ContainsFunc(w.except, func(r telemetry.Range) bool { return !r.From.After(w.from) && !r.To.Before(w.to) })
+}
+
+// minutes is how much time the window reads.
+func (w window) minutes() float64 {
+	d := w.to.Sub(w.from)
+	for _, r := range w.except {
+		from, to := r.From, r.To
+		if from.Before(w.from) {
+			from = w.from
+		}
+		if to.After(w.to) {
+			to = w.to
+		}
+		d -= max(0, to.Sub(from))
+	}
+	return d.Minutes()
+}
 
 // bind adds the window's parameters.
 func (w window) bind(b *binder, l layout) {
 	from, to := w.from.Unix(), w.to.Unix()
 	b.params["t0"] = strconv.FormatInt(from, 10)
 	b.params["t1"] = strconv.FormatInt(to, 10)
+	for i, r := range w.except {
+		b.params[fmt.Sprintf("x%d", 2*i)] = strconv.FormatInt(r.From.Unix(), 10)
+		b.params[fmt.Sprintf("x%d", 2*i+1)] = strconv.FormatInt(r.To.Unix(), 10)
+	}
 	if l.bucketed {
 		b.params["b0"] = strconv.FormatInt(bucketOf(from), 10)
 		b.params["b1"] = strconv.FormatInt(bucketOf(to-1), 10)
@@ -37,6 +68,10 @@ func bucketOf(unix int64) int64 { return unix - unix%bucketSeconds }
 // future.
 func (w window) where(l layout) string {
 	exact := l.start + " >= fromUnixTimestamp64Nano({t0:Int64} * 1000000000) AND " + l.start + " < fromUnixTimestamp64Nano({t1:Int64} * 1000000000)"
+	for i := range w.except {
+		exact += fmt.Sprintf(" AND NOT (%[1]s >= fromUnixTimestamp64Nano({x%[2]d:Int64} * 1000000000) AND %[1]s < fromUnixTimestamp64Nano({x%[3]d:Int64} * 1000000000))",
+			l.start, 2*i, 2*i+1)
+	}
 	if !l.bucketed {
 		return exact
 	}

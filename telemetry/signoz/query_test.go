@@ -106,7 +106,7 @@ func TestNothingThatPeopleWroteBecomesSQL(t *testing.T) {
 		services: []rules.Patterns{{Any: []string{evil, evil + "*"}}},
 		streams:  []rules.Patterns{{Not: []string{evil}}, {Any: []string{evil + "?"}}},
 	}
-	sql, params := f.sql(window{noon, noon.Add(time.Minute)})
+	sql, params := f.sql(window{from: noon, to: noon.Add(time.Minute)})
 	if strings.Contains(sql, "DROP") {
 		t.Errorf("the SQL holds a value: %s", sql)
 	}
@@ -117,11 +117,11 @@ func TestNothingThatPeopleWroteBecomesSQL(t *testing.T) {
 
 func TestRouteIsReadOnlyWhereAStreamAsksForIt(t *testing.T) {
 	all := fused{layout: v3Layout(ShapeJSON, "t"), streams: []rules.Patterns{{}}}
-	if sql, _ := all.sql(window{noon, noon.Add(time.Minute)}); strings.Contains(sql, "route") || strings.Contains(sql, "HAVING") {
+	if sql, _ := all.sql(window{from: noon, to: noon.Add(time.Minute)}); strings.Contains(sql, "route") || strings.Contains(sql, "HAVING") {
 		t.Errorf("one stream of all spans reads the route, or leaves spans out:\n%s", sql)
 	}
 	some := fused{layout: v3Layout(ShapeJSON, "t"), streams: []rules.Patterns{{Any: []string{"/a"}}, {Not: []string{"/b"}}}}
-	if sql, _ := some.sql(window{noon, noon.Add(time.Minute)}); !strings.Contains(sql, "AS route") || !strings.Contains(sql, "HAVING streams != 0") {
+	if sql, _ := some.sql(window{from: noon, to: noon.Add(time.Minute)}); !strings.Contains(sql, "AS route") || !strings.Contains(sql, "HAVING streams != 0") {
 		t.Errorf("two streams of some spans do not read the route, or fetch the rest:\n%s", sql)
 	}
 }
@@ -134,7 +134,7 @@ func TestWindowPrunesByWholeBuckets(t *testing.T) {
 		{"12:30", "13:30", "12:30", "13:00"},
 	} {
 		b := newBinder()
-		window{clock(test.from), clock(test.to)}.bind(b, layout{bucketed: true})
+		window{from: clock(test.from), to: clock(test.to)}.bind(b, layout{bucketed: true})
 		if b.params["b0"] != unix(test.first) || b.params["b1"] != unix(test.last) || b.params["t0"] != unix(test.from) || b.params["t1"] != unix(test.to) {
 			t.Errorf("%s to %s: %v", test.from, test.to, b.params)
 		}

@@ -167,7 +167,7 @@ func TestPiecesCoverTheTimeOnce(t *testing.T) {
 		}
 	}
 	p := &pace{}
-	p.learn(window{clock("12:00"), clock("12:05")}, 10_000_000)
+	p.learn(window{from: clock("12:00"), to: clock("12:05")}, 10_000_000)
 	if got := p.length(); got != 2*time.Minute {
 		t.Errorf("after 2 million spans a minute a piece is %v, want 2m", got)
 	}

@@ -1,8 +1,10 @@
 package signoz
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -98,7 +100,7 @@ func TestMillionSpansAgreeWithClickHouse(t *testing.T) {
 	// What comes late counts when its minute is read again.
 	insertSpans(t, conn, from, to, 134, 2)
 	midnight := clock("00:00").Add(24 * time.Hour)
-	for name, w := range map[string]window{
+	for name, w := range map[string]struct{ from, to time.Time }{
 		"all of it":        {from, to},
 		"one minute":       {from.Add(7 * time.Minute), from.Add(8 * time.Minute)},
 		"a half hour":      {midnight.Add(-35 * time.Minute), midnight.Add(-25 * time.Minute)},
@@ -108,6 +110,20 @@ func TestMillionSpansAgreeWithClickHouse(t *testing.T) {
 	} {
 		worst := agree(t, bySeries(collect(t, r.Minutes(t.Context(), w.from, w.to))), ask(t, conn, w.from, w.to))
 		t.Logf("%s: the farthest p99 is %.2f %% off", name, 100*worst)
+	}
+
+	// A tick reads the newest minute and the one that settles by one query.
+	left := telemetry.Range{From: midnight.Add(-3 * time.Minute), To: midnight.Add(time.Minute)}
+	around := append(collect(t, r.Minutes(t.Context(), left.From.Add(-time.Minute), left.From)),
+		collect(t, r.Minutes(t.Context(), left.To, left.To.Add(time.Minute)))...)
+	both := collect(t, r.Minutes(t.Context(), left.From.Add(-time.Minute), left.To.Add(time.Minute), left))
+	for _, ms := range [][]telemetry.Minute{around, both} {
+		slices.SortFunc(ms, func(a, b telemetry.Minute) int {
+			return cmp.Or(a.Start.Compare(b.Start), a.Series.Compare(b.Series))
+		})
+	}
+	if len(both) != 600 || figures(both) != figures(around) {
+		t.Errorf("%d series-minutes around what is left out, one by one %d; want the same 600", len(both), len(around))
 	}
 
 	// What is read in small pieces adds up to the same.

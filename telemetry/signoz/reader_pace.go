@@ -32,7 +32,7 @@ func (p *pace) pieces(from, to time.Time) iter.Seq[window] {
 			if end.After(to) {
 				end = to
 			}
-			if !yield(window{from, end}) {
+			if !yield(window{from: from, to: end}) {
 				return
 			}
 			from = end
@@ -57,5 +57,5 @@ func (p *pace) learn(w window, spans uint64) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.perMinute = float64(spans) / w.to.Sub(w.from).Minutes()
+	p.perMinute = float64(spans) / w.minutes()
 }
