@@ -218,7 +218,7 @@ func (a *lane) deliver(ctx context.Context, r Row) (early bool) {
 		return false
 	}
 	a.Count(r.Channel, resultFailed)
-	a.logger.Warn("a delivery did not go out and will be tried again", "key", r.Key, "attempt", r.Attempts+1, "wait", wait, "err", err)
+	a.logger.Warn("a delivery did not go out and will be tried again", "key", r.Key, "attempt", r.Attempts+1, "wait", wait.Round(time.Millisecond).String(), "err", err)
 	next := time.Now().Add(wait)
 	a.record(ctx, "the failure", func(ctx context.Context) error {
 		return a.Outbox.Again(ctx, r.ID, reason, next)

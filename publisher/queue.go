@@ -4,8 +4,8 @@ import "time"
 
 // Queue is how one channel's deliveries stand.
 type Queue struct {
-	Channel string
-	Waiting int
-	Oldest  time.Time // when the oldest that waits was first due; zero: none waits
-	Dead    int       // given up
+	Channel string    `json:"channel"`
+	Waiting int       `json:"waiting"`
+	Oldest  time.Time `json:"oldest,omitzero"` // when the oldest that waits was first due; zero: none waits
+	Dead    int       `json:"dead"`            // given up
 }

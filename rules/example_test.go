@@ -93,21 +93,27 @@ func TestTheExampleJudgesWhatCustomersDo(t *testing.T) {
 	}
 }
 
-// What docs/rules.md shows is read by the program, and what the program reads
-// is named in it.
+// What the documents show is read by the program, and what the program reads
+// is named in docs/rules.md.
 func TestTheDocumentationIsTrue(t *testing.T) {
 	body, err := os.ReadFile("../docs/rules.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := strings.Split(string(body), "```yaml\n")[1:]
-	if len(blocks) == 0 {
-		t.Fatal("docs/rules.md shows no YAML")
-	}
-	for i, block := range blocks {
-		text, _, _ := strings.Cut(block, "```")
-		if _, err := Parse([]File{{Name: "docs/rules.md", Body: []byte(text)}}); err != nil {
-			t.Errorf("block %d: %v", i+1, err)
+	for _, name := range []string{"docs/rules.md", "docs/webhooks.md"} {
+		body, err := os.ReadFile("../" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks := strings.Split(string(body), "```yaml\n")[1:]
+		if len(blocks) == 0 {
+			t.Errorf("%s shows no YAML", name)
+		}
+		for i, block := range blocks {
+			text, _, _ := strings.Cut(block, "```")
+			if _, err := Parse([]File{{Name: name, Body: []byte(text)}}); err != nil {
+				t.Errorf("block %d: %v", i+1, err)
+			}
 		}
 	}
 	shapes := map[string][]string{

@@ -14,11 +14,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"modernc.org/sqlite" // also registers the driver
@@ -50,7 +52,10 @@ const busyTimeout = 5 * time.Second
 // checks that the file is whole, and brings an older one up to date.
 func Open(ctx context.Context, path string) (*DB, error) {
 	db, err := open(ctx, path)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return nil, fmt.Errorf("open the store %s: %w: its folder must be writable for the user that Tocsin runs as; key store.path", path, err)
+	case err != nil:
 		return nil, fmt.Errorf("open the store %s: %w", path, err)
 	}
 	return db, nil
@@ -92,6 +97,9 @@ func open(ctx context.Context, path string) (_ *DB, err error) {
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return nil, err
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, errors.New("it is a folder: name a file in it, as in /var/lib/tocsin/tocsin.db")
 	}
 	// The same file by another name has the same lock.
 	if real, err := filepath.EvalSymlinks(path); err == nil {

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -43,7 +44,8 @@ const logName = "tocsin.log"
 func main() {
 	var c cli
 	kong.Parse(&c, kong.Name("tocsin-demo"), kong.Description(
-		"Tocsin beside an embedded ClickHouse with sample traffic and an outage under way. Ends with Ctrl-C."))
+		"Tocsin beside an embedded ClickHouse with sample traffic and an outage under way. Ends with Ctrl-C."),
+		kong.Exit(func(code int) { os.Exit(min(code, 2)) })) // kong's 80 is tocsin's 2: a command line that makes no sense
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := c.run(ctx); err != nil && ctx.Err() == nil {
@@ -62,6 +64,12 @@ func (c *cli) run(ctx context.Context) error {
 	}
 	if _, err := os.Stat(c.Tocsin); err != nil {
 		return fmt.Errorf("%w: run 'make build', or name it with --tocsin", err)
+	}
+	if err := free(ctx, c.Public, "--public"); err != nil {
+		return err
+	}
+	if err := free(ctx, c.Private, "--private"); err != nil {
+		return err
 	}
 	if c.Dir == "" {
 		dir, err := os.MkdirTemp("", "tocsin-demo-")
@@ -121,6 +129,17 @@ func (c *cli) run(ctx context.Context) error {
 	return err
 }
 
+// free says whether an address can be listened on. Whoever has it would answer
+// in the place of the demo's own tocsin, and be announced.
+func free(ctx context.Context, addr, flag string) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("%w: choose another address with %s, or end what listens there", err, flag)
+	}
+	return l.Close()
+}
+
 // start writes the demo's configuration and starts tocsin on it, with its
 // watermark at the beginning of the history: it catches up with all of it, as
 // it would after a stop.
@@ -173,8 +192,8 @@ func (c *cli) announce(ctx context.Context) {
   health, metrics    http://%s/readyz  and  /metrics
 
   Europe has an outage. The rules here are the demo's own: two-minute windows, an update every two minutes. Watch the page:
-  it is being investigated now, gets an update within two minutes, goes over to monitoring in about five and is resolved in
-  about eight. Others follow. Ctrl-C ends the demo.
+  it is being investigated now, gets an update within two minutes, goes over to monitoring in six or seven and is resolved
+  in eight or nine. Others follow. Ctrl-C ends the demo.
 
 `, c.Public, c.Private)
 }

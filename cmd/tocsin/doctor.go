@@ -73,6 +73,9 @@ func (d *diagnosis) look(w *world) {
 		d.Source, err = reader.Report(w.ctx, d.at)
 		d.judge(err)
 	}
+	if _, err := openChannels(d.config); err != nil {
+		d.want("%v", err)
+	}
 	d.folders()
 	if d.config.Organisation == "Service" {
 		d.want("organisation: not set; customers would read \"Service\"")
@@ -126,7 +129,7 @@ func (d *diagnosis) folders() {
 	}
 	for _, dir := range dirs {
 		if err := writable(dir); err != nil {
-			d.want("folder %s: %v", dir, err)
+			d.want("folder %s: %v: make it writable for the user that Tocsin runs as (doctor tries as the one who started it), or name another", dir, err)
 		}
 	}
 }

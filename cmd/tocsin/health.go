@@ -75,6 +75,13 @@ func (h *health) age() time.Duration {
 	return time.Since(judged)
 }
 
+// progressed notes that a tick is at work: a long catch-up is no standstill.
+func (h *health) progressed() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tried = time.Now()
+}
+
 // ticked notes how a tick went.
 func (h *health) ticked(err error) {
 	h.mu.Lock()
@@ -113,7 +120,7 @@ func (h *health) report(ctx context.Context) report {
 		last = h.began
 	}
 	if time.Since(last) > stuckAfter {
-		r.Wanting = append(r.Wanting, "no tick came to an end for "+time.Since(last).Round(time.Second).String())
+		r.Wanting = append(r.Wanting, "no minute was judged or tried for "+time.Since(last).Round(time.Second).String())
 	}
 	queues, err := h.db.Queues(ctx)
 	if err != nil {

@@ -15,9 +15,9 @@ import (
 	"github.com/featuresignals/tocsin/rules"
 )
 
-// listeners makes the two servers. Nothing private is ever routed on the
+// servers makes the two servers. Nothing private is ever routed on the
 // public one.
-func listeners(config *rules.Config, h *health, registry *prometheus.Registry) (public, private *http.Server) {
+func servers(config *rules.Config, h *health, registry *prometheus.Registry) (public, private *http.Server) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", h.alive)
 	mux.HandleFunc("GET /readyz", h.ready)
@@ -32,13 +32,18 @@ func server(addr string, h http.Handler) *http.Server {
 	}
 }
 
-// serveHTTP serves until ctx ends, then lets requests under way finish.
-func serveHTTP(ctx context.Context, s *http.Server) error {
+// listen takes the address that s is to serve on.
+func listen(ctx context.Context, s *http.Server) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", s.Addr)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w: choose another address under the key listen", s.Addr, err)
+		return nil, fmt.Errorf("%w: choose another address under the key listen", err)
 	}
+	return l, nil
+}
+
+// serveHTTP serves until ctx ends, then lets requests under way finish.
+func serveHTTP(ctx context.Context, s *http.Server, l net.Listener) error {
 	done := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(done)

@@ -93,14 +93,30 @@ func (c *serveCmd) Run(w *world) error {
 	}
 	loop.Resume(judged)
 
-	public, private := listeners(config, health, registry)
+	// Both addresses are taken before anything is judged or sent: a service
+	// that cannot be seen is not to speak.
+	public, private := servers(config, health, registry)
+	outside, err := listen(w.ctx, public)
+	if err != nil {
+		return err
+	}
+	defer outside.Close()
+	inside, err := listen(w.ctx, private)
+	if err != nil {
+		return err
+	}
+	defer inside.Close()
 	g, ctx := errgroup.WithContext(w.ctx)
 	g.Go(func() error { return desk.Run(ctx) })
 	g.Go(func() error { return out.Run(ctx) })
-	g.Go(func() error { return serveHTTP(ctx, public) })
-	g.Go(func() error { return serveHTTP(ctx, private) })
+	g.Go(func() error { return serveHTTP(ctx, public, outside) })
+	g.Go(func() error { return serveHTTP(ctx, private, inside) })
 	g.Go(func() error {
-		return schedule(ctx, config.SigNoz.Lag, func() { health.ticked(loop.Tick(ctx, time.Now())) }, func() {
+		return schedule(ctx, config.SigNoz.Lag, func() {
+			if err := loop.Tick(ctx, time.Now()); ctx.Err() == nil { // else it was broken off by the stop
+				health.ticked(err)
+			}
+		}, func() {
 			if err := db.Trim(ctx, time.Now().Add(-keep)); err != nil {
 				logger.Warn("house-keeping", "err", err)
 			}
@@ -110,7 +126,9 @@ func (c *serveCmd) Run(w *world) error {
 		"resumed", judged, "hold_before_first_post", 0)
 	renewPages(config, out)
 	err = g.Wait()
-	logger.Info("stopped", "err", err)
+	if err == nil {
+		logger.Info("stopped")
+	}
 	return err
 }
 

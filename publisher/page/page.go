@@ -12,13 +12,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/templates"
@@ -70,7 +73,10 @@ func (c *Channel) Publish(ctx context.Context, d publisher.Delivery) (string, er
 		// or tick brings another one.
 		return "", fmt.Errorf("render the page: %w: %w", publisher.ErrPermanent, err)
 	}
-	if err := write(ctx, c.folder, files); err != nil {
+	switch err := write(ctx, c.folder, files); {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return "", fmt.Errorf("write the page: %w: %s and all in it must be writable for the user that Tocsin runs as", err, c.folder)
+	case err != nil:
 		return "", fmt.Errorf("write the page: %w", err)
 	}
 	return receipt(files), nil

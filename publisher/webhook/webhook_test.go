@@ -89,7 +89,7 @@ func delivery(number int) publisher.Delivery {
 		return templates.Update{
 			Number: number, ID: "INC-2026-0001-" + string(rune('0'+number)), State: state, Severity: severity, Status: status,
 			Regions: []templates.Region{europe}, Symptom: "elevated errors on the management API",
-			Impact: "see failed requests when they change flags", Figure: figure, Trend: trend,
+			Impact: "failed requests when they change flags", Figure: figure, Trend: trend,
 			Said: said, AsOf: said.Add(-time.Minute), Next: next,
 		}
 	}

@@ -85,15 +85,19 @@ func TestClickHouseMatchesPatternsAsWeDo(t *testing.T) {
 	}
 }
 
-func TestLike(t *testing.T) {
+func TestGlobsAsRegularExpressions(t *testing.T) {
 	for glob, want := range map[string]string{
-		"/v1/stream/*": "/v1/stream/%",
-		"/v?/x":        "/v_/x",
-		"50%_off":      `50\%\_off`,
-		`a\b`:          `a\\b`,
+		"/v1/stream/*": `^/v1/stream/`,
+		"*/health":     `/health$`,
+		"*/sse/*":      `/sse/`,
+		"/v?/x":        `^/v./x$`,
+		"/a/*/b":       `^/a/.*/b$`,
+		"/v1.0/{id}*":  `^/v1\.0/\{id\}`,
+		"*":            `$`, // everything has an end
+		`a\*b`:         `^a\\.*b$`,
 	} {
-		if got := like(glob); got != want {
-			t.Errorf("like(%q) = %q, want %q", glob, got, want)
+		if got := expression(glob); got != want {
+			t.Errorf("expression(%q) = %q, want %q", glob, got, want)
 		}
 	}
 }
