@@ -85,6 +85,7 @@ func (c *serveCmd) Run(w *world) error {
 			if err := desk.Judge(ctx, r); err != nil {
 				return err
 			}
+			health.progressed()
 			if r.Live {
 				renewPages(config, out)
 			}
