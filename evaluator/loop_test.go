@@ -25,11 +25,12 @@ type script struct {
 }
 
 func (s *script) Minutes(_ context.Context, from, to time.Time, except ...telemetry.Range) iter.Seq2[telemetry.Minute, error] {
-	read := from.Format("15:04") + "-" + to.Format("15:04")
+	var read strings.Builder
+	read.WriteString(from.Format("15:04") + "-" + to.Format("15:04"))
 	for _, r := range except {
-		read += "\\" + r.From.Format("15:04") + "-" + r.To.Format("15:04")
+		read.WriteString("\\" + r.From.Format("15:04") + "-" + r.To.Format("15:04"))
 	}
-	s.reads = append(s.reads, read)
+	s.reads = append(s.reads, read.String())
 	return func(yield func(telemetry.Minute, error) bool) {
 		if s.fail != nil {
 			yield(telemetry.Minute{}, s.fail)

@@ -193,6 +193,9 @@ func (d *decision) trend(inc Incident, f facts, u Update) Trend {
 	}
 	last := inc.Updates[len(inc.Updates)-1]
 	worse, better := u.Severity > last.Severity, u.Severity < last.Severity
+	// What was said to have recovered has left its limits again: whatever the
+	// severity, that is not "unchanged".
+	worse = worse || last.Trend == TrendCalm && f.calm == 0
 	for _, r := range u.Regions {
 		i := slices.IndexFunc(last.Regions, func(o RegionState) bool { return o.Region == r.Region })
 		worse = worse || i < 0 || r.Severity > last.Regions[i].Severity

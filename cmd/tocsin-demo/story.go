@@ -46,7 +46,7 @@ func story(rate float64, now time.Time) (history, present sample.Traffic) {
 	}
 	const api, evaluation = "/v1/projects/*", "/v1/evaluate*"
 	add(sample.Outage{Kind: sample.DatabaseDown}, -53*time.Hour, 14*time.Minute)
-	add(sample.Outage{Kind: sample.HTTP500, Regions: []string{"in"}, Routes: []string{api}, Share: 0.35, Latency: time.Second}, -31*time.Hour, 42*time.Minute)
+	add(sample.Outage{Kind: sample.HTTP500, Regions: []string{"in"}, Routes: []string{api}, Share: 0.9, Latency: time.Second}, -31*time.Hour, 42*time.Minute)
 	add(sample.Outage{Kind: sample.Slow, Regions: []string{"us"}, Routes: []string{evaluation}, Latency: 3 * time.Second}, -11*time.Hour, 26*time.Minute)
 
 	add(sample.Outage{Kind: sample.HTTP500, Regions: []string{"eu"}, Routes: []string{api}, Share: 0.8, Latency: 2500 * time.Millisecond}, -7*time.Minute, 11*time.Minute)

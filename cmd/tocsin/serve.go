@@ -86,7 +86,7 @@ func (c *serveCmd) Run(w *world) error {
 				return err
 			}
 			health.progressed()
-			if r.Live {
+			if r.Live || r.Blind { // and a folder that was lost is made again
 				renewPages(config, out)
 			}
 			return nil

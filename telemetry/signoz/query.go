@@ -67,15 +67,16 @@ func bucketOf(unix int64) int64 { return unix - unix%bucketSeconds }
 // exact time holds on both sides, because skewed clocks date spans into the
 // future.
 func (w window) where(l layout) string {
-	exact := l.start + " >= fromUnixTimestamp64Nano({t0:Int64} * 1000000000) AND " + l.start + " < fromUnixTimestamp64Nano({t1:Int64} * 1000000000)"
+	var exact strings.Builder
+	exact.WriteString(l.start + " >= fromUnixTimestamp64Nano({t0:Int64} * 1000000000) AND " + l.start + " < fromUnixTimestamp64Nano({t1:Int64} * 1000000000)")
 	for i := range w.except {
-		exact += fmt.Sprintf(" AND NOT (%[1]s >= fromUnixTimestamp64Nano({x%[2]d:Int64} * 1000000000) AND %[1]s < fromUnixTimestamp64Nano({x%[3]d:Int64} * 1000000000))",
+		fmt.Fprintf(&exact, " AND NOT (%[1]s >= fromUnixTimestamp64Nano({x%[2]d:Int64} * 1000000000) AND %[1]s < fromUnixTimestamp64Nano({x%[3]d:Int64} * 1000000000))",
 			l.start, 2*i, 2*i+1)
 	}
 	if !l.bucketed {
-		return exact
+		return exact.String()
 	}
-	return "ts_bucket_start BETWEEN {b0:UInt64} AND {b1:UInt64} AND " + exact
+	return "ts_bucket_start BETWEEN {b0:UInt64} AND {b1:UInt64} AND " + exact.String()
 }
 
 // fused is what the query for minutes asks for: every stream of every series
