@@ -236,7 +236,7 @@ func TestKilledWhileCatchingUp(t *testing.T) {
 		kill := name + ":1"
 		switch {
 		case name == "any moment":
-			kill = fmt.Sprintf("%s:%d:%s", name, 1+r.IntN(3), time.Duration(r.IntN(30_000))*time.Microsecond)
+			kill = fmt.Sprintf("%s:%d:%s", name, 1+r.IntN(3), time.Duration(r.IntN(8_000))*time.Microsecond)
 		case strings.HasSuffix(name, "append"):
 			kill = fmt.Sprintf("%s:%d", name, 1+r.IntN(3))
 		case name != "after receipt": // the page is rendered once at the start, without a row

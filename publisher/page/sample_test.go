@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -14,11 +15,10 @@ import (
 
 var samplesTo = flag.String("samples", "", "folder to write the page of every sample to, to look at")
 
-// TestWriteSamples writes the samples to a folder when it is asked to.
+// TestWriteSamples writes the samples to the folder that -samples names, for
+// people to look at, and else only sees that it could.
 func TestWriteSamples(t *testing.T) {
-	if *samplesTo == "" {
-		t.Skip("no -samples folder is named")
-	}
+	folder := cmp.Or(*samplesTo, t.TempDir())
 	for name, p := range samples() {
 		files, err := New("status", "", load(t)).Render(p)
 		if err != nil {
@@ -30,7 +30,7 @@ func TestWriteSamples(t *testing.T) {
 			}
 		}
 		for file, b := range files {
-			path := filepath.Join(*samplesTo, name, file)
+			path := filepath.Join(folder, name, file)
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				t.Fatal(err)
 			}
