@@ -48,9 +48,6 @@ const soon = 30 * time.Second
 // was judged last. Zero means that there was none.
 func (l *Loop) Resume(judged time.Time) { l.judged, l.again = judged, !judged.IsZero() }
 
-// Judged gives the end of the newest judged minute.
-func (l *Loop) Judged() time.Time { return l.judged }
-
 // Tick judges every minute that is closed at now and has not been judged yet.
 // Its error is what the source or the sink said; the next tick goes on from
 // there.

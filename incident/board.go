@@ -2,6 +2,7 @@ package incident
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -160,6 +161,18 @@ func (b Board) With(e Event) Board {
 		}
 	}
 	return b
+}
+
+// Fold gives the board on which all events of a log have happened.
+func Fold(events iter.Seq2[Event, error]) (Board, error) {
+	var b Board
+	for e, err := range events {
+		if err != nil {
+			return Board{}, fmt.Errorf("read the timeline: %w", err)
+		}
+		b = b.With(e)
+	}
+	return b, nil
 }
 
 func (b Board) open(e Event) Board {

@@ -70,10 +70,8 @@ func (d *decision) say(e Event) {
 // all of it.
 func (d *decision) pages() []Post {
 	var posts []Post
-	for _, c := range d.in.Config.Channels {
-		if c.Type == "page" {
-			posts = append(posts, Post{Channel: c.Name, Due: d.at})
-		}
+	for _, c := range d.in.Config.Pages() {
+		posts = append(posts, Post{Channel: c.Name, Due: d.at})
 	}
 	return posts
 }

@@ -58,12 +58,9 @@ func NewDesk(ctx context.Context, o Options) (*Desk, error) {
 		o.Stored = func() {}
 	}
 	d := &Desk{Options: o, asks: make(chan ask), asOf: o.Judged}
-	var b Board
-	for e, err := range o.Log.All(ctx) {
-		if err != nil {
-			return nil, fmt.Errorf("read the timeline: %w", err)
-		}
-		b = b.With(e)
+	b, err := Fold(o.Log.All(ctx))
+	if err != nil {
+		return nil, err
 	}
 	d.state.Store(&snapshot{b, o.Judged})
 	return d, nil

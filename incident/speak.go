@@ -149,12 +149,11 @@ func (d *decision) promise(inc Incident) (every time.Duration, next time.Time) {
 // whole board, whatever changed.
 func (d *decision) posts(inc Incident, u Update) []Post {
 	var posts []Post
-	for _, name := range d.in.Config.Hears(inc.Peak) {
-		i := slices.IndexFunc(d.in.Config.Channels, func(c rules.Channel) bool { return c.Name == name })
-		if d.in.Config.Channels[i].Type == "page" {
-			continue
+	heard := d.in.Config.Hears(inc.Peak)
+	for _, c := range d.in.Config.Channels {
+		if c.Type != "page" && slices.Contains(heard, c.Name) {
+			posts = append(posts, Post{Channel: c.Name, Key: fmt.Sprintf("%s/%d", inc.ID, u.Number), Due: d.at})
 		}
-		posts = append(posts, Post{Channel: name, Key: fmt.Sprintf("%s/%d", inc.ID, u.Number), Due: d.at})
 	}
 	return posts
 }

@@ -101,7 +101,6 @@ func (s *story) start(change func(*publisher.Loop), channels ...*fake) {
 	if change != nil {
 		change(s.loop)
 	}
-	s.db.OnAppend(s.loop.Wake)
 	ctx, cancel := context.WithCancel(s.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.loop.Run(ctx) }()
@@ -128,6 +127,9 @@ func (s *story) post(posts ...incident.Post) {
 	}})
 	if err != nil {
 		s.Fatal(err)
+	}
+	if s.loop != nil { // else it has not begun
+		s.loop.Wake() // as the desk does when it has stored a batch
 	}
 	synctest.Wait()
 }

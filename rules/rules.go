@@ -249,6 +249,17 @@ func (c *Config) RegionOf(value string) string {
 	return value
 }
 
+// Pages gives the channels that are public pages, in the order of declaration.
+func (c *Config) Pages() []Channel {
+	var pages []Channel
+	for _, ch := range c.Channels {
+		if ch.Type == "page" {
+			pages = append(pages, ch)
+		}
+	}
+	return pages
+}
+
 // Hears gives the names of the channels that hear of an incident at severity s.
 func (c *Config) Hears(s Severity) []string {
 	var names []string

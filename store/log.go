@@ -26,7 +26,6 @@ func (db *DB) Append(ctx context.Context, b incident.Batch) ([]incident.Event, e
 		return nil, fmt.Errorf("the judged minute ends at %s, which is not a whole minute", b.Judged.Format(time.RFC3339Nano))
 	}
 	stored := make([]incident.Event, 0, len(b.Events))
-	posts := 0
 	err := db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := judge(ctx, tx, b.Judged, b.Recorded); err != nil {
 			return err
@@ -41,22 +40,15 @@ func (db *DB) Append(ctx context.Context, b incident.Batch) ([]incident.Event, e
 					return err
 				}
 			}
-			stored, posts = append(stored, s), posts+len(s.Posts)
+			stored = append(stored, s)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	if wake := db.wake.Load(); wake != nil && posts > 0 {
-		(*wake)()
-	}
 	return stored, nil
 }
-
-// OnAppend sets what is called after a batch with deliveries in it was stored.
-// It must come back at once, as publisher.Loop's Wake does.
-func (db *DB) OnAppend(wake func()) { db.wake.Store(&wake) }
 
 // judge writes the minute into the journal.
 func judge(ctx context.Context, tx *sql.Tx, minute, recorded time.Time) error {

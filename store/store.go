@@ -19,7 +19,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -36,7 +35,6 @@ type DB struct {
 	lock *os.File
 	w    *sql.DB // one connection: SQLite has one writer
 	r    *sql.DB // readers, which in WAL mode neither wait nor are waited for
-	wake atomic.Pointer[func()]
 }
 
 var (

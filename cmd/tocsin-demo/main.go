@@ -217,8 +217,8 @@ func ok(ctx context.Context, url string) bool {
 func writeHistory(ctx context.Context, w *signoz.Writer, feed *sample.Feed, begin, end time.Time) error {
 	bar := newProgress("writing history", int(end.Sub(begin)/time.Minute))
 	err := w.WriteAll(ctx, func(yield func(time.Time, traces) bool) {
-		for at := begin; at.Before(end); at = at.Add(time.Minute) {
-			if ctx.Err() != nil || !yield(at, feed.Until(at)) {
+		for at, tr := range feed.Through(end) {
+			if ctx.Err() != nil || !yield(at, tr) {
 				return
 			}
 			bar.add(1)

@@ -36,19 +36,15 @@ func openChannels(config *rules.Config) ([]publisher.Channel, error) {
 
 // renewPages has the pages rendered again: the times on them moved.
 func renewPages(config *rules.Config, out *publisher.Loop) {
-	for _, c := range config.Channels {
-		if c.Type == "page" {
-			out.Renew(c.Name)
-		}
+	for _, c := range config.Pages() {
+		out.Renew(c.Name)
 	}
 }
 
 // pageFolder is the folder that the public listener serves: the first page's.
 func pageFolder(config *rules.Config) string {
-	for _, c := range config.Channels {
-		if c.Type == "page" {
-			return c.Folder
-		}
+	for _, c := range config.Pages() {
+		return c.Folder
 	}
 	return ""
 }

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -24,7 +23,6 @@ import (
 	"github.com/featuresignals/tocsin/publisher/page"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/store"
-	"github.com/featuresignals/tocsin/telemetry/embedded/enginetest"
 	"github.com/featuresignals/tocsin/telemetry/sample"
 	"github.com/featuresignals/tocsin/telemetry/signoz"
 	"github.com/featuresignals/tocsin/templates"
@@ -172,15 +170,7 @@ func (l lifetime) events(t *testing.T, last time.Time) []incident.Event {
 // times at random moments and at named points, ends with each minute judged
 // once and in order, and with the events and the page of an undisturbed run.
 func TestKilledWhileCatchingUp(t *testing.T) {
-	_, front := enginetest.Serve(t)
-	conn, err := clickhouse.Open(&clickhouse.Options{Protocol: clickhouse.HTTP, Addr: []string{front.Addr()}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := signoz.Create(t.Context(), conn, signoz.Schema(true)); err != nil {
-		t.Fatal(err)
-	}
+	front, conn := newSigNoz(t)
 	last := time.Now().UTC().Truncate(time.Minute).Add(-time.Minute) // closed when the first life begins
 	begin := last.Add(-6*time.Hour + 5*time.Minute)                  // so that catch_up still reaches it when the last one does
 	traffic := sample.Traffic{Seed: 7, PerMinute: 30}
@@ -199,7 +189,7 @@ func TestKilledWhileCatchingUp(t *testing.T) {
 		traffic.Outages = append(traffic.Outages, o)
 	}
 	writer := signoz.NewWriter(conn).Without("attributes")
-	err = writer.WriteAll(t.Context(), func(yield func(time.Time, ptrace.Traces) bool) {
+	err := writer.WriteAll(t.Context(), func(yield func(time.Time, ptrace.Traces) bool) {
 		for at := begin.Add(-time.Hour); at.Before(last); at = at.Add(time.Minute) {
 			if !yield(at, traffic.Minute(at)) {
 				return

@@ -36,12 +36,9 @@ func (c *pageCmd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	var board incident.Board
-	for e, err := range db.All(w.ctx) {
-		if err != nil {
-			return fmt.Errorf("read the timeline: %w", err)
-		}
-		board = board.With(e)
+	board, err := incident.Fold(db.All(w.ctx))
+	if err != nil {
+		return err
 	}
 	set, err := templates.Load(nil)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -20,7 +19,6 @@ import (
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/store"
 	"github.com/featuresignals/tocsin/telemetry/embedded"
-	"github.com/featuresignals/tocsin/telemetry/embedded/enginetest"
 	"github.com/featuresignals/tocsin/telemetry/sample"
 	"github.com/featuresignals/tocsin/telemetry/signoz"
 	"github.com/featuresignals/tocsin/templates"
@@ -120,22 +118,14 @@ func away(t *testing.T, front *embedded.Server, config *rules.Config, begin time
 // The ticks run through an hour that lies ahead, so that no promise of it is
 // due by the wall clock.
 func TestTheStoreIsAway(t *testing.T) {
-	_, front := enginetest.Serve(t)
-	conn, err := clickhouse.Open(&clickhouse.Options{Protocol: clickhouse.HTTP, Addr: []string{front.Addr()}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := signoz.Create(t.Context(), conn, signoz.Schema(true)); err != nil {
-		t.Fatal(err)
-	}
+	front, conn := newSigNoz(t)
 	begin := time.Now().UTC().Truncate(time.Hour).Add(24 * time.Hour)
 	api := []string{"/v1/projects/*"}
 	traffic := sample.Traffic{Seed: 5, PerMinute: 80, Regions: []string{"us", "eu"}, Outages: []sample.Outage{
 		{Kind: sample.HTTP500, Regions: []string{"eu"}, Routes: api, Share: 0.3, From: begin.Add(3 * time.Minute), To: begin.Add(14 * time.Minute)},
 		{Kind: sample.HTTP500, Regions: []string{"eu"}, Routes: api, Share: 0.9, From: begin.Add(14 * time.Minute), To: begin.Add(19 * time.Minute)},
 	}}
-	err = signoz.NewWriter(conn).Without("attributes").WriteAll(t.Context(), func(yield func(time.Time, ptrace.Traces) bool) {
+	err := signoz.NewWriter(conn).Without("attributes").WriteAll(t.Context(), func(yield func(time.Time, ptrace.Traces) bool) {
 		for at := begin.Add(-20 * time.Minute); at.Before(begin.Add(time.Hour)); at = at.Add(time.Minute) {
 			if !yield(at, traffic.Minute(at)) {
 				return
