@@ -3,7 +3,7 @@
 ENGINE := engine/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
 export CGO_ENABLED ?= 0
 
-.PHONY: help build demo test bench fuzz lint fmt engine
+.PHONY: help build demo test bench simulate fuzz lint fmt engine
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -22,9 +22,12 @@ bench: $(ENGINE) ## what a tick costs beside a bare scan and beside 20 rules ask
 	TOCSIN_ENGINE_REQUIRED=1 go test ./telemetry/signoz -run '^$$' -bench Tick -benchtime 1x -timeout 60m -v
 	go test ./evaluator ./incident ./store -run '^$$' -bench . -benchmem
 
-fuzz: ## the parser and the small readers of values, a minute each (FUZZTIME=1h for more)
-	@for f in $$(grep -rhoE '^func Fuzz[A-Za-z]+' --include='*_test.go' rules | sed 's/func //'); do \
-		go test ./rules -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-1m} -fuzzminimizetime 10x || exit 1; done
+simulate: ## what burn-rate rules do on quiet series: a month of a thousand of them, with the bound and without
+	go test ./evaluator -run BurnRateOnQuietSeries -series 1000 -v
+
+fuzz: ## the parsers and the small readers of values, a minute each (FUZZTIME=1h for more)
+	@grep -roE '^func Fuzz[A-Za-z]+' --include='*_test.go' rules telemetry publisher | sed 's|\(.*\)/[^/]*:func |\1 |' | sort | while read -r dir f; do \
+		go test ./$$dir -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-1m} -fuzzminimizetime 10x || exit 1; done
 
 lint: ## formatting and static checks
 	@out=$$(go tool gofumpt -l .); test -z "$$out" || { echo "not formatted, run 'make fmt':"; echo "$$out"; exit 1; }

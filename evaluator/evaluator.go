@@ -44,8 +44,9 @@ func (v Verdict) String() string { return [...]string{"unsure", "good", "bad"}[v
 type Finding struct {
 	Rule      string
 	Component string
-	Series    telemetry.Series
-	At        time.Time // end of the judged minute; the window is [At−window, At)
+	Kind      rules.Kind
+	Series    telemetry.Series // a region's silence has no service
+	At        time.Time        // end of the judged minute; the window is [At−window, At)
 
 	Now  Verdict        // the window against the mildest level
 	Held rules.Severity // the worst level that has held for its `for`
@@ -58,10 +59,17 @@ type Finding struct {
 	Recovered bool          // `recover` has held for its `for`
 	Calm      time.Duration // how long `recover` has held, at most its `for`
 
-	Value    float64 // ratio or nanoseconds; meaningless when Requests is 0
-	Limit    float64 // limit of the level in Held, else of the mildest level
-	Requests uint64  // in the window; for pNN those with a usable duration
-	Errors   uint64  // in the window; for pNN those slower than Limit
+	// Seen says that there was something to go by; without it Value means
+	// nothing.
+	Seen bool
+
+	// Value and Limit are in the unit of the rule's levels; for a burn rate
+	// the factor, for silence minutes. The limit is that of the level in Held,
+	// else of the mildest, or what its baseline allows where that is more.
+	Value    float64
+	Limit    float64
+	Requests uint64 // in the window, as stored; for pNN those with a usable duration; 1 for a gauge
+	Errors   uint64 // of those, the ones that count: failed, with the codes, slower than Limit
 	Began    time.Time
 	LastSeen time.Time // end of the newest minute with requests that is still known; zero if none
 	Why      string    // one sentence a person can check; private
@@ -70,8 +78,10 @@ type Finding struct {
 // Round is what the loop hands on: the findings of one minute, or that there
 // are none to be had.
 type Round struct {
-	At       time.Time // end of the judged minute
-	Findings []Finding // in the order of rules, then of series
+	Source   string        // whose rules were judged: rules.SourceSpans or rules.SourceProbes
+	Lag      time.Duration // of the source: the minute was closed at At+Lag
+	At       time.Time     // end of the judged minute
+	Findings []Finding     // in the order of rules, then of series
 
 	// Live says that the minute was judged when it was due. A minute judged
 	// later (after a stop, after the store was away) tells what was, and
@@ -81,6 +91,10 @@ type Round struct {
 	// Again says that the minute was judged before, by an earlier process:
 	// its findings are facts to compose words from, and change nothing.
 	Again bool
+
+	// Reloaded says that the rules have changed: the minute was judged before,
+	// and these are the findings of the new ones.
+	Reloaded bool
 
 	// Blind says that no minute could be judged, since the source did not
 	// answer; At is then the end of the last judged minute, Now the time of

@@ -1,10 +1,8 @@
 package evaluator
 
 import (
-	"fmt"
-	"math"
+	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/featuresignals/tocsin/rules"
@@ -15,76 +13,111 @@ import (
 // many as its rules can look back. What it says of a minute follows from the
 // minutes alone: two Rings that were given the same ones say the same.
 type Rings struct {
-	rules   []rules.Rule
-	streams map[string]*stream
-	rings   map[telemetry.Series]*ring
-	sorted  []*ring // by series; rebuilt when rings come or go
-	reach   int
+	config   *rules.Config
+	streams  map[string]*stream
+	rings    map[telemetry.Series]*ring
+	groups   map[groupKey]*ring
+	variants map[variant]*judge
+	alive    track // of all spans
+	sorted   []*ring
+	reach    int
+	confirms map[string][]bool // by source, then by rule: whether one of the source's rules asks it to confirm
 }
 
-// New makes empty rings for rules.
-func New(rs []rules.Rule) *Rings {
-	r := &Rings{rules: rs, streams: map[string]*stream{}, rings: map[telemetry.Series]*ring{}}
-	for _, rule := range rs {
-		s := r.streams[rule.Where.Stream()]
+// variant is a rule with one of its overrides; -1: none.
+type variant struct {
+	rule     *rules.Rule
+	override int
+}
+
+// groupKey names what is silent together by one rule.
+type groupKey struct {
+	rule            *rules.Rule
+	service, region string
+}
+
+// New makes empty rings for the rules of a configuration.
+func New(config *rules.Config) *Rings {
+	r := &Rings{
+		config: config, streams: map[string]*stream{}, rings: map[telemetry.Series]*ring{},
+		groups: map[groupKey]*ring{}, variants: map[variant]*judge{}, confirms: map[string][]bool{},
+	}
+	for _, source := range []string{"", rules.SourceSpans, rules.SourceProbes} {
+		for _, rule := range config.Rules {
+			r.confirms[source] = append(r.confirms[source], confirms(config.Rules, rule.ID, source))
+		}
+	}
+	longest := 0
+	for i := range config.Rules {
+		rule := &config.Rules[i]
+		name := rule.Stream().String()
+		s := r.streams[name]
 		if s == nil {
 			s = &stream{}
-			r.streams[rule.Where.Stream()] = s
+			r.streams[name] = s
 		}
-		s.minutes = max(s.minutes, reach(rule)+1)
-		r.reach = max(r.reach, s.minutes)
-		if rule.Signal.Kind == rules.KindQuantile {
-			for _, l := range rule.Levels {
-				s.limits = append(s.limits, time.Duration(l.Above))
+		s.rules = append(s.rules, rule)
+		s.take(rule)
+		for _, o := range rule.Overrides {
+			own := *rule
+			own.Levels, own.Recover = o.Levels, o.Recover
+			if own.Recover == (rules.Recover{}) {
+				own.Recover = rule.Recover
 			}
-			s.limits = append(s.limits, time.Duration(rule.Recover.Below))
+			s.take(&own)
 		}
+		longest = max(longest, s.minutes)
+		r.reach = max(r.reach, s.reach)
 	}
 	for _, s := range r.streams {
 		slices.Sort(s.limits)
 		s.limits = slices.Compact(s.limits)
 	}
-	for _, rule := range rs {
-		s := r.streams[rule.Where.Stream()]
-		s.judges = append(s.judges, prepare(rule, s))
-	}
+	r.alive = newTrack(1, 1, longest, r.reach)
 	return r
 }
 
-func prepare(rule rules.Rule, s *stream) *judge {
-	j := &judge{rule: rule, window: minutes(rule.Window), value: rule.Signal}
-	z := zOf(rule.Confidence)
-	ask := func(sev rules.Severity, limit float64, d time.Duration) levelTest {
-		t := levelTest{severity: sev, limit: limit, forMin: minutes(d)}
-		switch rule.Signal.Kind {
-		case rules.KindQuantile:
-			// By nearest rank, pNN is above a limit exactly when more than
-			// 1−NN % are slower than it.
-			share := float64(10000-rule.Signal.Quantile) / 10000
-			t.test = test{of: s.limit(time.Duration(limit)), among: timed, share: share, z: z}
-		default:
-			t.test = test{of: failed, among: requests, share: limit, z: z}
+// take makes room for a rule.
+func (s *stream) take(rule *rules.Rule) {
+	single, all := lookBack(*rule)
+	if rule.Signal.Kind == rules.KindSilence {
+		single = minSingle // its groups keep the others
+	}
+	s.minutes = max(s.minutes, single, minSingle)
+	s.reach = max(s.reach, all, s.minutes)
+	switch rule.Signal.Kind {
+	case rules.KindQuantile:
+		s.hists = max(s.hists, minutes(rule.Window))
+		for _, l := range rule.Levels {
+			s.limits = append(s.limits, time.Duration(l.Limit))
 		}
-		return t
+		s.limits = append(s.limits, time.Duration(rule.Recover.Limit))
+		s.slow = s.slow || rule.Baseline != (rules.Baseline{})
+	case rules.KindBurnRate:
+		if d := rule.Signal.Slow; d > 0 {
+			s.limits = append(s.limits, d)
+			s.slow = true
+		}
+	case rules.KindGauge:
+		s.gauges = true
 	}
-	for _, l := range rule.Levels {
-		j.levels = append(j.levels, ask(l.Severity, l.Above, l.For))
-	}
-	j.recover = ask(rules.SeverityNone, rule.Recover.Below, rule.Recover.For)
-	return j
 }
+
+// minSingle is how many single minutes are kept at least, so that late spans
+// find the minute that they belong to.
+const minSingle = 20
 
 // Reach is how far back judging looks.
 func (r *Rings) Reach() time.Duration { return time.Duration(r.reach) * time.Minute }
 
-// Streams lists the streams that the rules look at, as their routes.
-func Streams(rs []rules.Rule) []rules.Patterns {
-	var out []rules.Patterns
+// Streams lists the streams that the rules look at, each once.
+func Streams(rs []rules.Rule) []rules.Stream {
+	var out []rules.Stream
 	seen := map[string]bool{}
 	for _, r := range rs {
-		if s := r.Where.Stream(); !seen[s] {
-			seen[s] = true
-			out = append(out, r.Where.Routes)
+		if s := r.Stream(); !seen[s.String()] {
+			seen[s.String()] = true
+			out = append(out, s)
 		}
 	}
 	return out
@@ -95,9 +128,13 @@ func Streams(rs []rules.Rule) []rules.Patterns {
 // and rows read twice do not.
 func (r *Rings) Replace(from, to time.Time, ms []telemetry.Minute) {
 	for _, ring := range r.rings {
-		for m := from.Unix() / 60; m < to.Unix()/60; m++ {
+		for m := from.Unix() / 60; m < to.Unix()/60 && m <= ring.upto; m++ {
 			ring.drop(m)
 		}
+	}
+	if to.Sub(from) > time.Minute {
+		ms = slices.Clone(ms)
+		slices.SortStableFunc(ms, func(a, b telemetry.Minute) int { return a.Start.Compare(b.Start) })
 	}
 	for _, m := range ms {
 		r.put(m)
@@ -111,7 +148,7 @@ func (r *Rings) put(m telemetry.Minute) {
 		if s == nil {
 			return // no rule looks at it
 		}
-		if ri = newRing(m.Series, s); len(ri.judges) == 0 {
+		if ri = r.ring(m.Series, s); len(ri.judges) == 0 && len(ri.groups) == 0 {
 			return
 		}
 		r.rings[m.Series] = ri
@@ -120,68 +157,184 @@ func (r *Rings) put(m telemetry.Minute) {
 	ri.put(m)
 }
 
-// Judge states the facts about the minute that ends at at, for every rule and
-// every series that had requests within the rules' reach.
-func (r *Rings) Judge(at time.Time) []Finding {
+// ring makes the ring of a new series, with the rules that choose it.
+func (r *Rings) ring(series telemetry.Series, s *stream) *ring {
+	ri := newRing(series, s)
+	if series.Stream != rules.ProbeStream {
+		ri.scale = 1 / r.config.SampleRate(series.Service)
+		ri.alive = &r.alive
+	}
+	for _, rule := range s.rules {
+		switch {
+		case !rule.Where.Chooses(series.Service, series.Region):
+		case rule.Signal.Kind == rules.KindSilence:
+			ri.groups = append(ri.groups, r.group(rule, ri))
+		default:
+			ri.judges = append(ri.judges, r.judge(rule, series, s))
+		}
+	}
+	return ri
+}
+
+// judge gives the rule as it is for a series.
+func (r *Rings) judge(rule *rules.Rule, series telemetry.Series, s *stream) *judge {
+	v := variant{rule, slices.IndexFunc(rule.Overrides, func(o rules.Override) bool {
+		return o.Services.Match(series.Service) && o.Regions.Match(series.Region)
+	})}
+	if r.variants[v] == nil {
+		own := rule.For(series.Service, series.Region)
+		j := prepare(&own, s)
+		j.index = slices.IndexFunc(r.config.Rules, func(o rules.Rule) bool { return o.ID == rule.ID })
+		r.variants[v] = j
+	}
+	return r.variants[v]
+}
+
+// group gives the ring that adds up what is silent together with a series.
+func (r *Rings) group(rule *rules.Rule, member *ring) *ring {
+	key := groupKey{rule, member.series.Service, member.series.Region}
+	switch rule.Signal.Of {
+	case rules.OfService:
+		key.region = ""
+	case rules.OfRegion:
+		key.service = ""
+	}
+	g := r.groups[key]
+	if g == nil {
+		single, _ := lookBack(*rule)
+		g = &ring{
+			series: telemetry.Series{Service: key.service, Region: key.region, Stream: member.series.Stream},
+			track:  newTrack(1, 1, single, single), scale: 1, alive: &r.alive,
+			judges: []*judge{r.judge(rule, member.series, member.stream)},
+		}
+		r.groups[key] = g
+	}
+	g.members++
+	if !slices.Contains(g.regions, member.series.Region) {
+		g.regions = append(g.regions, member.series.Region)
+		slices.Sort(g.regions)
+	}
+	return g
+}
+
+// Judge states the facts about the minute that ends at at, for every rule that
+// source feeds ("" for all of them) and every series that had requests within
+// the rules' reach.
+func (r *Rings) Judge(at time.Time, source string) []Finding {
 	last := at.Unix()/60 - 1
-	for s, ri := range r.rings {
-		if ri.newest <= last-int64(len(ri.starts)) {
-			delete(r.rings, s) // nothing is left of it to look at
-			r.sorted = nil
-		}
+	r.forget(last)
+	by := make([][]Finding, len(r.config.Rules))
+	w := witnesses{}
+	r.round(by, last, at, nil, func(i int) bool { return r.confirms[source][i] })
+	for i, rule := range r.config.Rules {
+		w.hear(rule.ID, by[i])
 	}
-	if r.sorted == nil {
-		for _, ri := range r.rings {
-			r.sorted = append(r.sorted, ri)
+	r.round(by, last, at, w, func(i int) bool {
+		return !r.confirms[source][i] && (source == "" || r.config.Rules[i].Source() == source)
+	})
+	var out []Finding
+	for i := range r.config.Rules {
+		rule := &r.config.Rules[i]
+		if source == "" || rule.Source() == source {
+			spread(rule, by[i])
+			out = append(out, by[i]...)
 		}
-		slices.SortFunc(r.sorted, func(a, b *ring) int { return a.series.Compare(b.series) })
-	}
-	byRule := make(map[string][]Finding, len(r.rules))
-	total := 0
-	for _, ri := range r.sorted {
-		for _, j := range ri.judges {
-			byRule[j.rule.ID] = append(byRule[j.rule.ID], j.judge(ri, last, at))
-			total++
-		}
-	}
-	out := make([]Finding, 0, total)
-	for _, rule := range r.rules {
-		out = append(out, byRule[rule.ID]...)
 	}
 	return out
 }
 
-// judge states the facts about one minute of one series.
-func (j *judge) judge(r *ring, last int64, at time.Time) Finding {
-	mildest := j.levels[len(j.levels)-1]
-	f := Finding{
-		Rule: j.rule.ID, Component: j.rule.Component, Series: r.series, At: at,
-		Limit: mildest.limit, LastSeen: time.Unix((r.newest+1)*60, 0).UTC(),
+// round judges the rules that are chosen by their index.
+func (r *Rings) round(by [][]Finding, last int64, at time.Time, w witnesses, chosen func(int) bool) {
+	for i := range r.config.Rules {
+		if rule := &r.config.Rules[i]; chosen(i) && rule.Signal.Kind == rules.KindSilence {
+			by[i] = r.silences(rule, last, at, w)
+		}
 	}
-	if r.newest > last { // minutes beyond the judged one are in the ring already
-		f.LastSeen = r.lastSeen(last)
+	for _, ri := range r.sorted {
+		for _, j := range ri.judges {
+			if chosen(j.index) {
+				by[j.index] = append(by[j.index], j.judge(ri, last, at, w))
+			}
+		}
 	}
-	f.Errors, f.Requests = r.window(last, j.window, mildest.test)
-	f.Now = mildest.verdict(f.Errors, f.Requests)
+}
 
-	calm, within := j.calm(r, last, j.recover)
+// forget lets go of what no rule can look at any more.
+func (r *Rings) forget(last int64) {
+	for s, ri := range r.rings {
+		if ri.newest > last-int64(ri.stream.reach) {
+			continue
+		}
+		delete(r.rings, s)
+		r.sorted = nil
+		for _, g := range ri.groups {
+			if g.members--; g.members == 0 {
+				maps.DeleteFunc(r.groups, func(_ groupKey, x *ring) bool { return x == g })
+			}
+		}
+	}
+	if r.sorted != nil {
+		return
+	}
+	for _, ri := range r.rings {
+		r.sorted = append(r.sorted, ri)
+	}
+	slices.SortFunc(r.sorted, func(a, b *ring) int { return a.series.Compare(b.series) })
+}
+
+// silences gives the findings of a rule about silence: one for each region of
+// each group.
+func (r *Rings) silences(rule *rules.Rule, last int64, at time.Time, w witnesses) []Finding {
+	var fs []Finding
+	for k, g := range r.groups {
+		if k.rule != rule {
+			continue
+		}
+		for _, region := range g.regions {
+			one := *g
+			one.series.Region = region
+			fs = append(fs, g.judges[0].judge(&one, last, at, w))
+		}
+	}
+	slices.SortFunc(fs, func(a, b Finding) int { return a.Series.Compare(b.Series) })
+	return fs
+}
+
+// judge states the facts about one minute of one series.
+func (j *judge) judge(r *ring, last int64, at time.Time, w witnesses) Finding {
+	mildest := &j.levels[len(j.levels)-1]
+	f := Finding{
+		Rule: j.rule.ID, Component: j.rule.Component, Kind: j.rule.Signal.Kind, Series: r.series, At: at,
+		Limit: mildest.limit, LastSeen: r.lastSeen(last),
+	}
+	now := mildest.ask(r, last)
+	f.Now = now.verdict
+
+	calm, within := j.recover.calm(r, last, j.recover.forMin)
 	f.Calm = time.Duration(calm) * time.Minute
-	f.Recovered = within && calm >= j.recover.forMin
+	f.Recovered = within && calm >= j.recover.forMin && j.evident(r, last)
+	if !j.nested {
+		j.each(&f, r, last)
+	}
 	if f.Recovered && f.Now == Good {
-		f.Value = j.valueOf(r, last, f)
+		j.show(&f, r, last, mildest, now)
 		return f // within the recover limit, and so within every level's, for as long as it takes
 	}
 
 	shown := mildest
-	for _, l := range j.levels {
-		if j.held(r, last, l) {
+	for i := range j.levels {
+		l := &j.levels[i]
+		if w.confirm(l.confirm, f.Series.Region) && l.held(r, last) {
 			f.Held, shown = l.severity, l
 			break
 		}
 	}
-	for _, l := range j.levels {
-		soak := levelTest{test: l.test, forMin: j.recover.forMin}
-		if n, ok := j.calm(r, last, soak); !ok || n < soak.forMin {
+	for i := range j.levels {
+		l := &j.levels[i]
+		if w.cleared(l.confirm, f.Series.Region) {
+			continue // whatever this level saw, its witness has recovered
+		}
+		if n, ok := l.calm(r, last, j.recover.forMin); !ok || n < j.recover.forMin {
 			f.Floor = l.severity
 			break
 		}
@@ -190,124 +343,180 @@ func (j *judge) judge(r *ring, last int64, at time.Time) Finding {
 	if !f.Recovered {
 		f.Floor = max(f.Floor, mildest.severity) // between recover and the mildest level nothing is demanded, and it is not over
 	}
-	f.Limit = shown.limit
-	f.Errors, f.Requests = r.window(last, j.window, shown.test)
-	f.Value = j.valueOf(r, last, f)
+	if shown != mildest {
+		now = shown.ask(r, last)
+	}
+	j.show(&f, r, last, shown, now)
 	if f.Held != rules.SeverityNone {
 		f.Began = j.began(r, last, shown)
 	}
-	f.Why = j.why(f, shown)
+	f.Why = j.why(f, r, shown, now)
 	return f
 }
 
-func (r *ring) lastSeen(last int64) time.Time {
-	for m := last; m > last-int64(len(r.starts)); m-- {
-		if r.at(m, requests) > 0 {
-			return time.Unix((m+1)*60, 0).UTC()
+// each has every level say whether it is bad and whether it is over, where the
+// mildest does not speak for the others.
+func (j *judge) each(f *Finding, r *ring, last int64) {
+	for i := range j.levels {
+		l := &j.levels[i]
+		if l.ask(r, last).verdict == Bad {
+			f.Now = Bad
+		}
+		if n, _ := l.calm(r, last, j.recover.forMin); n < j.recover.forMin {
+			f.Recovered = false
 		}
 	}
-	return time.Time{}
 }
 
-// held reports whether a level has held for its `for`: the newest window is
-// bad, and so were as many before it, none of them good. Windows that say
-// nothing are passed over; they neither confirm nor reset.
-func (j *judge) held(r *ring, last int64, l levelTest) bool {
-	bad, first := 0, true
-	r.back(last, j.window, j.window+l.forMin, l.test, func(k, n uint64) bool {
-		v := l.verdict(k, n)
-		if first && v != Bad || v == Good {
+// enough is how many requests without trouble count as recovered. Fewer may be
+// luck: of an outage of a third, three requests in ten see nothing.
+const enough = 10
+
+// evident reports whether what is calm rests on enough requests, or has been
+// calm for an hour. Only then is it over; on the way down nothing else is asked.
+func (j *judge) evident(r *ring, last int64) bool {
+	t := &j.recover.any[0].long
+	switch t.kind {
+	case rules.KindRequestRate, rules.KindGauge, rules.KindSilence:
+		return true // these are not shares of requests
+	}
+	for i := range known {
+		if j.recover.ask(r, last-int64(i)).over {
 			return false
 		}
-		first = false
-		if v == Bad {
-			bad++
+		if r.sum(last, i+1, t.among) >= enough {
+			return true
 		}
-		return bad < l.forMin
-	})
-	return bad >= l.forMin
+	}
+	return true
 }
 
-// calm counts, back from the newest, the windows that stayed within a limit,
-// at most as many as its `for`. No bound is asked; windows without requests are
-// passed over. within says whether the newest one is within, on evidence.
-func (j *judge) calm(r *ring, last int64, l levelTest) (n int, within bool) {
-	first := true
-	r.back(last, j.window, j.window+l.forMin, l.test, func(k, all uint64) bool {
-		if l.over(k, all) {
-			return false
+// show fills in the numbers that a finding rests on.
+func (j *judge) show(f *Finding, r *ring, last int64, c *condition, a answer) {
+	f.Seen = a.seen
+	f.Requests, f.Errors = a.n, a.k
+	f.Value, f.Limit = a.value, c.limit
+	switch j.rule.Signal.Kind {
+	case rules.KindQuantile:
+		f.Value = 0
+		if a.seen {
+			d, _ := r.durations(last, j.window).Quantile(j.rule.Signal.Quantile)
+			f.Value = float64(d)
 		}
-		if first {
-			within = all > 0
+	case rules.KindBurnRate:
+		budget := 1 - j.rule.Signal.Objective
+		f.Value, f.Limit = a.value/budget, a.limit/budget
+	case rules.KindRequestRate:
+		f.Errors, f.Limit = 0, a.limit
+	case rules.KindErrorRate, rules.KindStatusShare:
+		f.Limit = a.limit
+		if !a.seen {
+			f.Limit = c.limit
 		}
-		first = false
-		if all > 0 {
-			n++
+	case rules.KindSilence:
+		f.Errors, f.Limit = 0, a.limit
+		if a.verdict != Good {
+			f.Requests = 0
 		}
-		return n < l.forMin
-	})
-	return n, within
+	}
+}
+
+// lastSeen is the end of the newest minute with requests up to last, as far as
+// that is known.
+func (r *ring) lastSeen(last int64) time.Time {
+	m := r.last(last)
+	if m == 0 {
+		return time.Time{}
+	}
+	return time.Unix((m+1)*60, 0).UTC()
 }
 
 // began walks back from the newest bad minute over minutes that were
 // themselves bad, past minutes without requests, at most window+for.
-func (j *judge) began(r *ring, last int64, held levelTest) time.Time {
-	bad := j.recover.test // an error rate above `recover`
-	if j.rule.Signal.Kind == rules.KindQuantile {
-		bad = j.levels[len(j.levels)-1].test // more than 1−NN % slower than the limit that the rule begins with
+func (j *judge) began(r *ring, last int64, held *condition) time.Time {
+	if j.rule.Signal.Kind == rules.KindSilence {
+		return r.lastSeen(last) // since then there was nothing
+	}
+	if j.rule.Signal.Kind == rules.KindBurnRate {
+		return j.burning(r, last, held)
 	}
 	began, found := last, false
-	for m := last; m > last-int64(j.window+held.forMin); m-- {
-		k, n := r.at(m, bad.of), r.at(m, bad.among)
-		switch {
-		case bad.over(k, n):
+	for m := last; m > last-int64(held.steps()); m-- {
+		switch a := j.bad.ask(r, m); {
+		case a.over:
 			began, found = m, true
-		case n > 0 && found:
+		case a.seen && found:
 			return time.Unix(began*60, 0).UTC()
 		}
 	}
 	return time.Unix(began*60, 0).UTC()
 }
 
-func (j *judge) valueOf(r *ring, last int64, f Finding) float64 {
-	if f.Requests == 0 {
-		return 0
+// burning walks back over stretches that spent the budget too fast, at most as
+// long as the window that did. What burns slowly has minutes without a failure
+// in between: so a stretch is a twelfth of that window.
+func (j *judge) burning(r *ring, last int64, held *condition) time.Time {
+	p := &held.any[0]
+	for i := range held.any {
+		if held.any[i].ask(r, last).verdict == Bad {
+			p = &held.any[i] // of those that burn, the longest is the last
+		}
 	}
-	if j.value.Kind == rules.KindQuantile {
-		d, _ := r.durations(last, j.window).Quantile(j.value.Quantile)
-		return float64(d)
+	step := int64(max(p.long.window/12/coarse*coarse, coarse))
+	began := last + 1 - step
+	for at := began; at > last-int64(p.long.window); at -= step {
+		k, n := r.between(at, at+step, p.long.of), r.between(at, at+step, p.long.among)
+		switch {
+		case n > 0 && float64(k)/float64(n) > p.long.limit:
+			began = at
+		case n > 0 && at < last+1-step:
+			return time.Unix((began-began%coarse)*60, 0).UTC()
+		}
 	}
-	return float64(f.Errors) / float64(f.Requests)
+	return time.Unix((began-began%coarse)*60, 0).UTC()
 }
 
-// why says in one sentence what a person can check in the store.
-func (j *judge) why(f Finding, l levelTest) string {
-	span := f.At.Add(-j.rule.Window).Format("15:04") + "–" + f.At.Format("15:04 UTC")
-	if f.Requests == 0 {
-		return "no requests in " + span
-	}
-	low := Lower(f.Errors, f.Requests, l.z)
-	what := "failed"
-	limit := percent(l.limit)
-	if j.value.Kind == rules.KindQuantile {
-		what = "took longer than " + time.Duration(l.limit).String()
-		limit = percent(l.share)
-	}
-	s := fmt.Sprintf("%d of %d requests %s in %s: %s, at least %s with %s confidence, against %s",
-		f.Errors, f.Requests, what, span, percent(float64(f.Errors)/float64(f.Requests)), percent(low), percent(j.rule.Confidence), limit)
-	if j.value.Kind == rules.KindQuantile {
-		s += fmt.Sprintf("; %s is %s", j.value, time.Duration(f.Value).Round(time.Millisecond))
-	}
-	if f.Held != rules.SeverityNone {
-		s += fmt.Sprintf("; %s has held for %d min", f.Held, l.forMin)
-	}
-	return s
+// confirms reports whether a rule that source feeds asks the one with this ID
+// to confirm.
+func confirms(rs []rules.Rule, id, source string) bool {
+	return slices.ContainsFunc(rs, func(rule rules.Rule) bool {
+		levels := slices.Clone(rule.Levels)
+		for _, o := range rule.Overrides {
+			levels = append(levels, o.Levels...)
+		}
+		return (source == "" || rule.Source() == source) && slices.ContainsFunc(levels, func(l rules.Level) bool {
+			return slices.Contains(l.ConfirmWith, id)
+		})
+	})
 }
 
-// percent writes a ratio with three digits that count.
-func percent(v float64) string {
-	v *= 100
-	digits := 2 - int(math.Floor(math.Log10(max(math.Abs(v), 1e-6))))
-	scale := math.Pow(10, float64(min(max(digits, 0), 6)))
-	return strconv.FormatFloat(math.Round(v*scale)/scale, 'f', -1, 64) + " %"
+// witnesses is what the rules that confirm others say of each region.
+type witnesses map[witness]testimony
+
+type witness struct{ rule, region string }
+
+type testimony struct{ bad, well bool } // some series is bad; all have recovered
+
+func (w witnesses) hear(rule string, fs []Finding) {
+	for _, f := range fs {
+		k := witness{rule, f.Series.Region}
+		t, known := w[k]
+		t.bad = t.bad || f.Now == Bad
+		t.well = (t.well || !known) && f.Recovered
+		w[k] = t
+	}
+}
+
+// confirm reports whether one of the rules, if there are any, is bad.
+func (w witnesses) confirm(rs []string, region string) bool {
+	return len(rs) == 0 || slices.ContainsFunc(rs, func(r string) bool { return w[witness{r, region}].bad })
+}
+
+// cleared reports whether a level has witnesses, all of which have recovered or
+// have nothing to say.
+func (w witnesses) cleared(rs []string, region string) bool {
+	return len(rs) > 0 && !slices.ContainsFunc(rs, func(r string) bool {
+		t, known := w[witness{r, region}]
+		return known && !t.well
+	})
 }

@@ -12,17 +12,19 @@ import (
 	"github.com/featuresignals/tocsin/telemetry"
 )
 
+func config(rs ...rules.Rule) *rules.Config { return &rules.Config{Rules: rs} }
+
 var t0 = time.Date(2026, 5, 20, 10, 0, 0, 0, time.UTC)
 
 func errorRule() rules.Rule {
 	return rules.Rule{
 		ID: "errors", Component: "api", Signal: rules.Signal{Kind: rules.KindErrorRate}, Window: 5 * time.Minute, Confidence: 0.95,
 		Levels: []rules.Level{
-			{Severity: rules.P0, Above: 0.5, For: 3 * time.Minute},
-			{Severity: rules.P1, Above: 0.05, For: 5 * time.Minute},
-			{Severity: rules.P2, Above: 0.01, For: 10 * time.Minute},
+			{Severity: rules.P0, Limit: 0.5, For: 3 * time.Minute},
+			{Severity: rules.P1, Limit: 0.05, For: 5 * time.Minute},
+			{Severity: rules.P2, Limit: 0.01, For: 10 * time.Minute},
 		},
-		Recover: rules.Recover{Below: 0.005, For: 10 * time.Minute},
+		Recover: rules.Recover{Limit: 0.005, For: 10 * time.Minute},
 	}
 }
 
@@ -30,10 +32,10 @@ func latencyRule() rules.Rule {
 	return rules.Rule{
 		ID: "p99", Component: "api", Signal: rules.Signal{Kind: rules.KindQuantile, Quantile: 9900}, Window: 5 * time.Minute, Confidence: 0.95,
 		Levels: []rules.Level{
-			{Severity: rules.P1, Above: float64(5 * time.Second), For: 5 * time.Minute},
-			{Severity: rules.P2, Above: float64(time.Second), For: 10 * time.Minute},
+			{Severity: rules.P1, Limit: float64(5 * time.Second), For: 5 * time.Minute},
+			{Severity: rules.P2, Limit: float64(time.Second), For: 10 * time.Minute},
 		},
-		Recover: rules.Recover{Below: float64(800 * time.Millisecond), For: 5 * time.Minute},
+		Recover: rules.Recover{Limit: float64(800 * time.Millisecond), For: 5 * time.Minute},
 	}
 }
 
@@ -56,6 +58,9 @@ func random(seed uint64, n int) []telemetry.Minute {
 				if r.Float64() < bad {
 					min.Errors++
 				}
+				if r.Float64() < bad/2 {
+					min.Matches++
+				}
 				d := time.Duration(5e6 + r.Int64N(3e8))
 				if r.Float64() < slow {
 					d = time.Duration(1e9 + r.Int64N(8e9))
@@ -65,6 +70,14 @@ func random(seed uint64, n int) []telemetry.Minute {
 			if min.Requests > 0 {
 				out = append(out, min)
 			}
+			check := telemetry.Minute{
+				Series: telemetry.Series{Service: "probe", Region: region, Stream: rules.ProbeStream}, Start: min.Start, Requests: 4,
+				Gauges: map[string]float64{"days": 20 * (1 - bad)},
+			}
+			if rate == 0 || bad > 0.5 {
+				check.Errors = 4
+			}
+			out = append(out, check)
 		}
 	}
 	return out
@@ -73,33 +86,35 @@ func random(seed uint64, n int) []telemetry.Minute {
 // Judging has no memory: rings that were filled a moment ago say the same as
 // rings that saw everything, at any minute.
 func TestJudgingHasNoMemory(t *testing.T) {
-	rs := []rules.Rule{errorRule(), latencyRule()}
-	held := 0
-	for seed := range uint64(6) {
-		ms := random(seed, 240)
-		old := New(rs)
-		for m := range 240 {
+	rs := every()
+	held := map[string]int{}
+	for seed := range uint64(3) {
+		ms := random(seed, 600)
+		old := New(config(rs...))
+		for m := range 600 {
 			at := t0.Add(time.Duration(m+1) * time.Minute)
 			old.Replace(at.Add(-time.Minute), at, between(ms, at.Add(-time.Minute), at))
-			got := old.Judge(at)
+			got := old.Judge(at, "")
 			for _, f := range got {
 				if f.Held != rules.SeverityNone {
-					held++
+					held[f.Rule]++
 				}
 			}
-			if m%7 != 0 {
+			if m%17 != 0 {
 				continue
 			}
-			fresh := New(rs)
+			fresh := New(config(rs...))
 			from := at.Add(-fresh.Reach())
 			fresh.Replace(from, at, between(ms, from, at))
-			if diff := cmp.Diff(got, fresh.Judge(at)); diff != "" {
+			if diff := cmp.Diff(got, fresh.Judge(at, "")); diff != "" {
 				t.Fatalf("seed %d minute %d: (-old +fresh)\n%s", seed, m, diff)
 			}
 		}
 	}
-	if held < 100 {
-		t.Fatalf("only %d findings held a level: the test saw too little", held)
+	for _, rule := range rs {
+		if held[rule.ID] < 10 {
+			t.Errorf("only %d findings of %s held a level: the test saw too little", held[rule.ID], rule.ID)
+		}
 	}
 }
 
@@ -110,11 +125,11 @@ func TestJudgeAgainstTheDefinition(t *testing.T) {
 			kinds := map[string]int{}
 			for seed := range uint64(8) {
 				ms := random(100+seed, 150)
-				r := New([]rules.Rule{rule})
+				r := New(config(rule))
 				for m := range 150 {
 					at := t0.Add(time.Duration(m+1) * time.Minute)
 					r.Replace(at.Add(-time.Minute), at, between(ms, at.Add(-time.Minute), at))
-					for _, f := range r.Judge(at) {
+					for _, f := range r.Judge(at, "") {
 						want := definition(rule, ms, f.Series, at)
 						got := fmt.Sprintf("%s held %s recovered %v", f.Now, f.Held, f.Recovered)
 						if got != want {
@@ -168,7 +183,7 @@ func definition(rule rules.Rule, ms []telemetry.Minute, s telemetry.Series, at t
 	for _, l := range rule.Levels {
 		bad := 0
 		for i := range minutes(rule.Window) + minutes(l.For) {
-			v := verdict(l.Above, at.Add(-time.Duration(i)*time.Minute))
+			v := verdict(l.Limit, at.Add(-time.Duration(i)*time.Minute))
 			if v == Good || i == 0 && v != Bad {
 				break
 			}
@@ -181,17 +196,28 @@ func definition(rule rules.Rule, ms []telemetry.Minute, s telemetry.Series, at t
 		}
 	}
 	good := 0
-	_, now := share(rule.Recover.Below, at)
+	_, now := share(rule.Recover.Limit, at)
 	for i := range minutes(rule.Window) + minutes(rule.Recover.For) {
-		k, n := share(rule.Recover.Below, at.Add(-time.Duration(i)*time.Minute))
-		if n > 0 && float64(k)/float64(n) > allowed(rule.Recover.Below) {
+		k, n := share(rule.Recover.Limit, at.Add(-time.Duration(i)*time.Minute))
+		if n > 0 && float64(k)/float64(n) > allowed(rule.Recover.Limit) {
 			break
 		}
 		if n > 0 {
 			good++
 		}
 	}
-	return fmt.Sprintf("%s held %s recovered %v", verdict(rule.Levels[len(rule.Levels)-1].Above, at), held, now > 0 && good >= minutes(rule.Recover.For))
+	recovered := now > 0 && good >= minutes(rule.Recover.For)
+	sum := uint64(0)
+	for i := 0; recovered && sum < 10 && i < 60; i++ { // ten requests, or an hour
+		k, n := share(rule.Recover.Limit, at.Add(-time.Duration(i)*time.Minute))
+		recovered = n == 0 || float64(k)/float64(n) <= allowed(rule.Recover.Limit)
+		for _, m := range between(ms, at.Add(-time.Duration(i+1)*time.Minute), at.Add(-time.Duration(i)*time.Minute)) {
+			if m.Series == s {
+				sum += m.Requests
+			}
+		}
+	}
+	return fmt.Sprintf("%s held %s recovered %v", verdict(rule.Levels[len(rule.Levels)-1].Limit, at), held, recovered)
 }
 
 func between(ms []telemetry.Minute, from, to time.Time) []telemetry.Minute {
@@ -219,7 +245,7 @@ func TestBegan(t *testing.T) {
 		{"it goes back window and for at the most", "xxxxxxxxxxxxxxxxx", 8},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := New([]rules.Rule{rule})
+			r := New(config(rule))
 			for i, ch := range c.minutes {
 				m := telemetry.Minute{Series: series, Start: t0.Add(time.Duration(i) * time.Minute), Requests: 100}
 				switch ch {
@@ -231,7 +257,7 @@ func TestBegan(t *testing.T) {
 				r.Replace(m.Start, m.Start.Add(time.Minute), []telemetry.Minute{m})
 			}
 			at := t0.Add(time.Duration(len(c.minutes)) * time.Minute)
-			f := r.Judge(at)[0]
+			f := r.Judge(at, "")[0]
 			if f.Held == rules.SeverityNone {
 				t.Fatalf("nothing held: %+v", f)
 			}
@@ -243,18 +269,18 @@ func TestBegan(t *testing.T) {
 }
 
 func TestAMinuteReadAgainReplacesItself(t *testing.T) {
-	r := New([]rules.Rule{errorRule()})
+	r := New(config(errorRule()))
 	m := telemetry.Minute{Series: telemetry.Series{Service: "api", Region: "eu"}, Start: t0, Requests: 100, Errors: 50}
 	for range 3 {
 		r.Replace(t0, t0.Add(time.Minute), []telemetry.Minute{m})
 	}
-	if f := r.Judge(t0.Add(time.Minute))[0]; f.Requests != 100 || f.Errors != 50 {
+	if f := r.Judge(t0.Add(time.Minute), "")[0]; f.Requests != 100 || f.Errors != 50 {
 		t.Errorf("%d of %d, want 50 of 100", f.Errors, f.Requests)
 	}
 }
 
 func BenchmarkJudge(b *testing.B) {
-	r := New([]rules.Rule{errorRule(), latencyRule()})
+	r := New(config(errorRule(), latencyRule()))
 	for _, m := range random(1, 60) {
 		for i := range 300 {
 			m.Series.Service = fmt.Sprintf("s%d", i)
@@ -263,6 +289,6 @@ func BenchmarkJudge(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(r.rings)), "series")
 	for b.Loop() {
-		r.Judge(t0.Add(time.Hour))
+		r.Judge(t0.Add(time.Hour), "")
 	}
 }

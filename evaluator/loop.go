@@ -17,6 +17,7 @@ import (
 //
 // It is not safe for concurrent use; the scheduler runs one tick at a time.
 type Loop struct {
+	Name    string // of the source whose rules are judged: rules.SourceSpans or rules.SourceProbes
 	Source  Source
 	Rings   *Rings
 	Lag     time.Duration // a minute is closed when older than this
@@ -71,6 +72,24 @@ func (l *Loop) Tick(ctx context.Context, now time.Time) error {
 	return l.late(ctx, closed)
 }
 
+// Rejudge hands on what the rules say of the minute that was judged last, by
+// an earlier Loop with other rules. It fills the rings first.
+func (l *Loop) Rejudge(ctx context.Context, now time.Time) error {
+	if l.judged.IsZero() {
+		return nil
+	}
+	judged, closed := l.judged, now.UTC().Add(-l.Lag).Truncate(time.Minute)
+	l.again = false
+	if err := l.fill(ctx, closed); err != nil {
+		return err
+	}
+	if !l.judged.Equal(judged) {
+		return nil // too long ago to tell
+	}
+	r := Round{Source: l.Name, Lag: l.Lag, At: judged, Findings: l.Rings.Judge(judged, l.Name), Reloaded: true, Live: judged.Equal(closed)}
+	return l.Sink(ctx, r)
+}
+
 // fill reads what the rules look back on, before the first minute to judge.
 func (l *Loop) fill(ctx context.Context, closed time.Time) error {
 	from := l.judged
@@ -96,7 +115,7 @@ func (l *Loop) fill(ctx context.Context, closed time.Time) error {
 	if l.again && skipped == 0 {
 		// Facts about the minute that was judged last, so that words can be
 		// composed before the first new one.
-		r := Round{At: from, Findings: l.Rings.Judge(from), Again: true, Live: from.Equal(closed)}
+		r := Round{Source: l.Name, Lag: l.Lag, At: from, Findings: l.Rings.Judge(from, l.Name), Again: true, Live: from.Equal(closed)}
 		if err := l.Sink(ctx, r); err != nil {
 			return err
 		}
@@ -165,15 +184,12 @@ func (l *Loop) settle(r telemetry.Range, ms []telemetry.Minute) {
 
 // advance judges the minutes up to to, one by one.
 func (l *Loop) advance(ctx context.Context, ms []telemetry.Minute, to, closed time.Time) error {
-	byMinute := make(map[int64][]telemetry.Minute)
-	for _, m := range ms {
-		byMinute[m.Start.Unix()] = append(byMinute[m.Start.Unix()], m)
-	}
+	byMinute := perMinute(ms)
 	for l.judged.Before(to) {
 		start := l.judged
 		at := start.Add(time.Minute)
 		l.Rings.Replace(start, at, byMinute[start.Unix()])
-		r := Round{At: at, Findings: l.Rings.Judge(at), Skipped: l.skipped}
+		r := Round{Source: l.Name, Lag: l.Lag, At: at, Findings: l.Rings.Judge(at, l.Name), Skipped: l.skipped}
 		r.Live = at.Equal(closed) && time.Since(l.began) < soon
 		if err := l.Sink(ctx, r); err != nil {
 			return fmt.Errorf("hand on the minute up to %s: %w", at.Format("15:04 UTC"), err)
@@ -202,8 +218,12 @@ func (l *Loop) late(ctx context.Context, closed time.Time) error {
 
 // read gives all minutes of a range, or none and an error.
 func (l *Loop) read(ctx context.Context, from, to time.Time, except ...telemetry.Range) ([]telemetry.Minute, error) {
+	return readAll(ctx, l.Source, from, to, except...)
+}
+
+func readAll(ctx context.Context, source Source, from, to time.Time, except ...telemetry.Range) ([]telemetry.Minute, error) {
 	var ms []telemetry.Minute
-	for m, err := range l.Source.Minutes(ctx, from, to, except...) {
+	for m, err := range source.Minutes(ctx, from, to, except...) {
 		if err != nil {
 			return nil, fmt.Errorf("read the minutes from %s to %s: %w", from.Format("15:04"), to.Format("15:04 UTC"), err)
 		}
@@ -211,6 +231,15 @@ func (l *Loop) read(ctx context.Context, from, to time.Time, except ...telemetry
 		ms = append(ms, m)
 	}
 	return ms, nil
+}
+
+// perMinute sorts minutes by when they start, in unix seconds.
+func perMinute(ms []telemetry.Minute) map[int64][]telemetry.Minute {
+	by := make(map[int64][]telemetry.Minute)
+	for _, m := range ms {
+		by[m.Start.Unix()] = append(by[m.Start.Unix()], m)
+	}
+	return by
 }
 
 // legible spells out a name that is not text, such as one that was cut within a
@@ -229,7 +258,7 @@ func (l *Loop) blind(ctx context.Context, now time.Time, why error) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // we are stopping; the source is not to blame
 	}
-	if err := l.Sink(ctx, Round{At: l.judged, Blind: true, Now: now.UTC(), Why: why.Error()}); err != nil {
+	if err := l.Sink(ctx, Round{Source: l.Name, Lag: l.Lag, At: l.judged, Blind: true, Now: now.UTC(), Why: why.Error()}); err != nil {
 		return fmt.Errorf("%w (and hand that on: %w)", why, err)
 	}
 	return why

@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/telemetry"
 )
 
@@ -86,7 +85,7 @@ func (h *hold) String() string {
 
 func newLoop(t *testing.T, s *script, h *hold) *Loop {
 	return &Loop{
-		Source: s, Rings: New([]rules.Rule{errorRule()}), Lag: time.Minute, Settle: 3 * time.Minute, CatchUp: 6 * time.Hour,
+		Source: s, Rings: New(config(errorRule())), Lag: time.Minute, Settle: 3 * time.Minute, CatchUp: 6 * time.Hour,
 		Sink: h.sink, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 }
@@ -164,7 +163,7 @@ func TestAStopIsCaughtUpWithInOrderAndReadOnce(t *testing.T) {
 		l.Resume(at("04:00"))
 		until("07:30")
 		tick(t, l)
-		if want := "03:39-04:00 04:00-05:00 05:00-06:00 06:00-07:00 07:00-07:29"; strings.Join(s.reads, " ") != want {
+		if want := "02:45-03:45 03:45-04:00 04:00-05:00 05:00-06:00 06:00-07:00 07:00-07:29"; strings.Join(s.reads, " ") != want {
 			t.Errorf("read %v, want %s", s.reads, want)
 		}
 		if n := len(h.rounds); n != 1+209 {
@@ -233,7 +232,7 @@ func TestWhatWasCaughtUpWithIsNotAllReadAgain(t *testing.T) {
 		s.fail, s.reads = nil, nil
 		tick(t, l)
 		// The rule looks back 21 minutes.
-		if want := "01:01-02:01 02:01-03:01 03:01-04:01 04:01-05:01 05:01-06:01 06:01-06:29 06:05-06:26"; strings.Join(s.reads, " ") != want {
+		if want := "01:01-02:01 02:01-03:01 03:01-04:01 04:01-05:01 05:01-06:01 06:01-06:29 05:11-06:26"; strings.Join(s.reads, " ") != want {
 			t.Errorf("read %v, want %s", s.reads, want)
 		}
 	})

@@ -20,24 +20,23 @@ func TestLowerBound(t *testing.T) {
 }
 
 func TestVerdicts(t *testing.T) {
-	five := test{share: 0.05, z: zOf(0.95)}
 	for _, c := range []struct {
-		name string
-		k, n uint64
-		t    test
-		want Verdict
+		name  string
+		k, n  uint64
+		limit float64
+		want  Verdict
 	}{
-		{"no requests say nothing", 0, 0, five, Unsure},
-		{"no errors are good, however few the requests", 0, 1, five, Good},
-		{"exactly the limit is within it", 5, 100, five, Good},
-		{"one of three is evidence against five percent", 1, 3, five, Bad}, // 7.8 % at least
-		{"one of six is over the limit and no evidence", 1, 6, five, Unsure},
-		{"six of a hundred are no evidence", 6, 100, five, Unsure},
-		{"ten of a hundred are", 10, 100, five, Bad},
-		{"a limit of nothing is broken by one", 1, 1000, test{share: 0, z: zOf(0.95)}, Bad},
-		{"all of them against all of them is within", 7, 7, test{share: 1, z: zOf(0.95)}, Good},
+		{"no requests say nothing", 0, 0, 0.05, Unsure},
+		{"no errors are good, however few the requests", 0, 1, 0.05, Good},
+		{"exactly the limit is within it", 5, 100, 0.05, Good},
+		{"one of three is evidence against five percent", 1, 3, 0.05, Bad}, // 7.8 % at least
+		{"one of six is over the limit and no evidence", 1, 6, 0.05, Unsure},
+		{"six of a hundred are no evidence", 6, 100, 0.05, Unsure},
+		{"ten of a hundred are", 10, 100, 0.05, Bad},
+		{"a limit of nothing is broken by one", 1, 1000, 0, Bad},
+		{"all of them against all of them is within", 7, 7, 1, Good},
 	} {
-		if got := c.t.verdict(c.k, c.n); got != c.want {
+		if got := ratio(c.k, c.n, c.limit, zOf(0.95)).verdict; got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}

@@ -20,11 +20,21 @@ type Board struct {
 	Senses map[Cell]Sensing
 	Blind  time.Time // since when the source does not answer; zero: it does
 
+	// Plans holds the maintenance that is under way, and since when.
+	Plans map[string]time.Time
+	muted map[Cause]mute // by rule, service and region: what was last said to be kept quiet
+
 	numbers map[int]int // the highest number given in each year
 }
 
 // Cell is a component in a region.
 type Cell struct{ Component, Region string }
+
+// mute is what kept a cause from being raised, in which stretch of it.
+type mute struct {
+	plan  string
+	since time.Time
+}
 
 // Sensing is what can be seen of a cell, and since when.
 type Sensing struct {
@@ -43,6 +53,10 @@ type Incident struct {
 	Peak      rules.Severity
 	Causes    []Cause // in the order in which they came
 	Updates   []Update
+
+	// ExplainedBy is the incident of a component that this one's depends on,
+	// which broke in the same region; "" if there was none.
+	ExplainedBy ID
 
 	// Promise is the time by which the next update was promised; zero while
 	// nothing is promised. Missed promises are kept in Missed.
@@ -102,6 +116,14 @@ func (i Incident) RegionSeverity(region string) rules.Severity {
 	return worst
 }
 
+// newest is the time of the newest change of either incident.
+func (i Incident) newest(other Incident) time.Time {
+	if i.Detected.After(other.Detected) {
+		return i.Detected
+	}
+	return other.Detected
+}
+
 // cause finds a cause, -1 if the incident has none like it.
 func (i Incident) cause(rule, service, region string) int {
 	return slices.IndexFunc(i.Causes, func(c Cause) bool {
@@ -128,6 +150,16 @@ func (b Board) Find(id ID) (Incident, bool) {
 	return Incident{}, false
 }
 
+// earliest gives the earliest promise.
+func (b Board) earliest() (due time.Time, ok bool) {
+	for _, i := range b.Open {
+		if !i.Promise.IsZero() && (!ok || i.Promise.Before(due)) {
+			due, ok = i.Promise, true
+		}
+	}
+	return due, ok
+}
+
 // next gives the number of the next incident of a year.
 func (b Board) next(year int) ID { return ID(fmt.Sprintf("INC-%04d-%04d", year, b.numbers[year]+1)) }
 
@@ -148,6 +180,15 @@ func (b Board) With(e Event) Board {
 		b.Blind = e.Began
 	case Sighted:
 		b.Blind = time.Time{}
+	case Muted:
+		b.muted = with(b.muted, Cause{Rule: e.Rule, Service: e.Service, Region: e.Region}, mute{e.Plan, e.Began})
+	case Entered:
+		b.Plans = with(b.Plans, e.Plan, e.Began)
+	case Left:
+		b.Plans = maps.Clone(b.Plans)
+		delete(b.Plans, e.Plan)
+	case Reopened:
+		return b.reopen(e)
 	case Skipped:
 		// minutes that were never judged change nothing; the timeline has them
 	default:
@@ -186,6 +227,19 @@ func (b Board) open(e Event) Board {
 	return b
 }
 
+// reopen puts a past incident back among the open ones.
+func (b Board) reopen(e Event) Board {
+	i := slices.IndexFunc(b.Past, func(i Incident) bool { return i.ID == e.Incident })
+	if i < 0 {
+		return b
+	}
+	in := b.Past[i]
+	in.State, in.Resolved = Investigating, time.Time{}
+	b.Past = slices.Delete(slices.Clone(b.Past), i, i+1)
+	b.Open = append(slices.Clip(b.Open), in)
+	return b
+}
+
 // change applies e to the i-th open incident, in a copy.
 func (b Board) change(i int, e Event) Board {
 	b.Open = slices.Clone(b.Open)
@@ -221,6 +275,10 @@ func (i Incident) with(e Event) Incident {
 		if e.Kind == Raised && !e.Began.IsZero() && e.Began.Before(i.Began) {
 			i.Began = e.Began // a cause that came later may have begun earlier
 		}
+	case Surfaced:
+		i.Began, i.Detected = e.Began, e.At
+	case Linked:
+		i.ExplainedBy = e.Cause
 	case Moved:
 		i.State = e.State
 	case Updated:

@@ -3,6 +3,7 @@ package incident
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -94,9 +95,10 @@ func (d *decision) round(r evaluator.Round) {
 			Why: fmt.Sprintf("the %s from %s on were never judged: the stop was longer than catch_up", r.Skipped, from.Format(time.RFC3339)),
 		})
 	}
-	if r.Live && !d.board.Blind.IsZero() {
+	if r.Live && r.Source != rules.SourceProbes && !d.board.Blind.IsZero() {
 		d.say(Event{Kind: Sighted, At: r.At, By: Tocsin, Began: d.board.Blind})
 	}
+	d.plans(r.At)
 	d.sense(r)
 	before := d.board
 	for _, f := range r.Findings {
@@ -124,12 +126,21 @@ func (d *decision) finding(f evaluator.Finding) {
 	active := c.Severity != rules.SeverityNone
 	switch floor := max(f.Floor, f.Held); {
 	case f.Held > c.Severity:
+		if d.muted(f) {
+			return
+		}
 		if !open {
-			e.Incident = d.board.next(f.At.UTC().Year())
-			d.say(Event{Kind: Opened, Incident: e.Incident, At: f.At, By: e.By, Component: f.Component, Began: f.Began})
+			e.Incident = d.open(f, e.By)
+		} else if d.customers(f.Held) && !d.customers(inc.Peak) {
+			began := f.Began
+			if active && c.Began.Before(began) {
+				began = c.Began // it is the same trouble, grown worse
+			}
+			d.say(Event{Kind: Surfaced, Incident: inc.ID, At: f.At, By: e.By, Component: f.Component, Began: began})
 		}
 		e.Kind, e.Began = Raised, f.Began
 		d.say(e)
+		d.link(e.Incident)
 	case active && f.Recovered:
 		e.Kind, e.Severity = Recovered, rules.SeverityNone
 		d.say(e)
@@ -137,6 +148,115 @@ func (d *decision) finding(f evaluator.Finding) {
 		e.Kind, e.Severity = Eased, floor
 		d.say(e)
 	}
+}
+
+// open begins an incident, or goes on with the last one of the component if
+// that ended only a moment ago.
+func (d *decision) open(f evaluator.Finding, by Actor) ID {
+	for _, past := range slices.Backward(d.board.Past) {
+		if past.Component != f.Component {
+			continue
+		}
+		within := d.in.Config.ReopenWithin
+		if f.At.Sub(past.Resolved) <= within && within > 0 && (d.customers(f.Held) || !d.customers(past.Peak)) {
+			d.say(Event{
+				Kind: Reopened, Incident: past.ID, At: f.At, By: by, Component: f.Component, Began: f.Began,
+				Why: fmt.Sprintf("it broke again %s after it was resolved", f.At.Sub(past.Resolved)),
+			})
+			return past.ID
+		}
+		break
+	}
+	id := d.board.next(f.At.UTC().Year())
+	d.say(Event{Kind: Opened, Incident: id, At: f.At, By: by, Component: f.Component, Began: f.Began})
+	return id
+}
+
+// customers reports whether customers read of a severity.
+func (d *decision) customers(s rules.Severity) bool { return d.in.Config.Policies[s].Public }
+
+// concerns reports whether a cause is one that the incident is about. Once
+// customers read of an incident, what would never have been told them neither
+// keeps it open nor widens it; it gets an incident of its own when this one has
+// ended.
+func (d *decision) concerns(inc Incident, c Cause) bool {
+	return d.customers(c.Peak) || !d.customers(inc.Peak)
+}
+
+// find gives an incident with the causes that it is about.
+func (d *decision) find(id ID) Incident {
+	inc, _ := d.board.Find(id)
+	return d.about(inc)
+}
+
+func (d *decision) about(inc Incident) Incident {
+	inc.Causes = slices.DeleteFunc(slices.Clone(inc.Causes), func(c Cause) bool { return !d.concerns(inc, c) })
+	return inc
+}
+
+// muted reports whether maintenance or a silence keeps a finding quiet, and
+// tells the timeline once.
+func (d *decision) muted(f evaluator.Finding) bool {
+	rule, _ := d.in.Config.Rule(f.Rule)
+	plan, since := d.in.Config.Muted(rule, f.Series.Service, f.Series.Region, f.At)
+	if plan == "" {
+		return false
+	}
+	k := Cause{Rule: f.Rule, Service: f.Series.Service, Region: f.Series.Region}
+	if d.board.muted[k] != (mute{plan, since}) {
+		d.say(Event{
+			Kind: Muted, At: f.At, By: Actor("rule:" + f.Rule), Component: f.Component, Region: f.Series.Region, Rule: f.Rule,
+			Service: f.Series.Service, Severity: f.Held, Began: since, Plan: plan,
+			Value: f.Value, Limit: f.Limit, Requests: f.Requests, Errors: f.Errors, Why: f.Why,
+		})
+	}
+	return true
+}
+
+// plans tells where maintenance begins and ends.
+func (d *decision) plans(at time.Time) {
+	now := map[string]time.Time{}
+	for _, m := range d.in.Config.Maintenance {
+		from, _, ok := m.Span(at)
+		if !ok {
+			continue
+		}
+		plan := "maintenance " + m.ID
+		now[plan] = from
+		if d.board.Plans[plan] != from {
+			d.say(Event{Kind: Entered, At: at, By: Clock, Began: from, Plan: plan, Why: m.Title})
+		}
+	}
+	for _, plan := range slices.Sorted(maps.Keys(d.board.Plans)) {
+		if _, on := now[plan]; !on {
+			d.say(Event{Kind: Left, At: at, By: Clock, Began: d.board.Plans[plan], Plan: plan})
+		}
+	}
+}
+
+// link notes which open incidents explain others: those of components that the
+// other's component depends on, in a region that both touch.
+func (d *decision) link(id ID) {
+	changed, _ := d.board.Find(id)
+	for _, inc := range slices.Clone(d.board.Open) {
+		d.explain(inc, changed)
+		d.explain(changed, inc)
+	}
+}
+
+func (d *decision) explain(inc, by Incident) {
+	if now, _ := d.board.Find(inc.ID); now.ExplainedBy != "" || inc.ID == by.ID {
+		return
+	}
+	if !d.in.Config.DependsOn(inc.Component, by.Component) || !slices.ContainsFunc(by.Causes, func(c Cause) bool {
+		return c.Severity != rules.SeverityNone && inc.RegionSeverity(c.Region) != rules.SeverityNone
+	}) {
+		return
+	}
+	d.say(Event{
+		Kind: Linked, Incident: inc.ID, At: by.newest(inc), By: Tocsin, Component: inc.Component, Cause: by.ID,
+		Why: fmt.Sprintf("%s depends on %s, which is broken in the same region", inc.Component, by.Component),
+	})
 }
 
 // withdraw ends the causes that no rule looks at any more: no finding will ever
@@ -156,7 +276,7 @@ func (d *decision) withdraw(inc Incident, at time.Time) {
 
 // settle moves the incident's state, to resolved when all of it is well.
 func (d *decision) settle(id ID, r evaluator.Round) {
-	inc, _ := d.board.Find(id)
+	inc := d.find(id)
 	move := func(s State) {
 		if inc.State != s {
 			d.say(Event{Kind: Moved, Incident: id, At: r.At, By: Tocsin, Component: inc.Component, State: s})
@@ -189,7 +309,13 @@ func (d *decision) silent(component string, c Cause) bool {
 // nor any at a region that has become the alias of another.
 func (d *decision) watched(component string, c Cause) bool {
 	rule, ok := d.in.Config.Rule(c.Rule)
-	return ok && rule.Component == component && rule.Where.Services.Match(c.Service) && d.covers(rule, c.Region)
+	if !ok || rule.Component != component || !d.covers(rule, c.Region) {
+		return false
+	}
+	if rule.Signal.Kind == rules.KindSilence && rule.Signal.Of == rules.OfRegion {
+		return c.Service == ""
+	}
+	return rule.Where.Chooses(c.Service, c.Region)
 }
 
 func (d *decision) covers(rule rules.Rule, region string) bool {
@@ -204,7 +330,10 @@ func (d *decision) sense(r evaluator.Round) {
 	}
 	now := map[Cell]seen{}
 	var order []Cell
-	for _, f := range r.Findings {
+	for _, f := range d.in.Latest {
+		if f.Kind == rules.KindSilence || f.Kind == rules.KindGauge {
+			continue // neither is about requests
+		}
 		cell := Cell{f.Component, f.Series.Region}
 		s := now[cell]
 		if !s.known {

@@ -29,7 +29,7 @@ func (f *full) Append(ctx context.Context, b incident.Batch) ([]incident.Event, 
 
 // The publisher is woken when a batch is stored and believed, and not before.
 func TestWhatIsNotStoredIsNeitherBelievedNorPublished(t *testing.T) {
-	log, woken := &full{full: true}, 0
+	log, woken := &full{memory: memory{judged: map[string][]time.Time{}}, full: true}, 0
 	desk, err := incident.NewDesk(t.Context(), incident.Options{
 		Config: rules.Default(), Log: log, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Stored: func() { woken++ },
 	})
@@ -40,7 +40,7 @@ func TestWhatIsNotStoredIsNeitherBelievedNorPublished(t *testing.T) {
 	defer cancel()
 	go desk.Run(ctx)
 
-	minute := evaluator.Round{At: time.Date(2026, 5, 20, 10, 1, 0, 0, time.UTC), Live: true}
+	minute := evaluator.Round{Source: rules.SourceSpans, At: time.Date(2026, 5, 20, 10, 1, 0, 0, time.UTC), Live: true}
 	if err := desk.Judge(ctx, minute); !errors.Is(err, errFull) || woken != 0 || !desk.Judged().IsZero() {
 		t.Errorf("the desk says %v, woke %d times, believes in %s", err, woken, desk.Judged())
 	}

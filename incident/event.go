@@ -32,6 +32,12 @@ const (
 	Sensed    Kind = "sensed"    // what can be seen of a cell changed
 	Blinded   Kind = "blinded"   // the source stopped answering
 	Sighted   Kind = "sighted"   // the source answers again, and all its minutes are judged
+	Reopened  Kind = "reopened"  // a resolved incident broke again so soon that it is the same one
+	Surfaced  Kind = "surfaced"  // what was internal so far concerns customers from here on
+	Linked    Kind = "linked"    // the incident of a component that this one depends on explains it
+	Muted     Kind = "muted"     // a level holds, and maintenance or a silence keeps it from opening anything
+	Entered   Kind = "entered"   // maintenance begins
+	Left      Kind = "left"      // maintenance is over
 	Skipped   Kind = "skipped"   // minutes that will never be judged: the stop was longer than catch_up
 )
 
@@ -67,6 +73,7 @@ const (
 	TrendCalm      Trend = "calm"    // within the recover limit for Calm
 	TrendUnknown   Trend = "unknown" // no fresh data
 	TrendOver      Trend = "over"    // resolved
+	TrendBack      Trend = "back"    // it was resolved, and has come back
 )
 
 // Actor says who did it: "rule:ID", "clock" or "tocsin".
@@ -99,7 +106,9 @@ type Event struct {
 	Limit     float64        `json:"limit,omitzero"`
 	Requests  uint64         `json:"requests,omitzero"`
 	Errors    uint64         `json:"errors,omitzero"`
-	Why       string         `json:"why,omitzero"` // private
+	Why       string         `json:"why,omitzero"`   // private
+	Cause     ID             `json:"cause,omitzero"` // Linked: the incident that explains this one
+	Plan      string         `json:"plan,omitzero"`  // Muted, Entered, Left: "maintenance ID" or "silence ID"
 
 	// Of an Updated event: what the public words are made from.
 	Update *Update `json:"update,omitzero"`
@@ -126,6 +135,7 @@ type Update struct {
 	Quantile uint64         `json:"quantile,omitzero"` // of that rule, as in rules.Signal; 0: an error rate
 	Value    float64        `json:"value,omitzero"`    // of the worst cause: a ratio, or nanoseconds
 	Regions  []RegionState  `json:"regions"`           // each region touched so far
+	Also     []string       `json:"also,omitzero"`     // components for whose incidents this one speaks
 }
 
 // RegionState is how one region of an incident did when an update was said.

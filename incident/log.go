@@ -5,6 +5,9 @@ import (
 	"errors"
 	"iter"
 	"time"
+
+	"github.com/featuresignals/tocsin/evaluator"
+	"github.com/featuresignals/tocsin/rules"
 )
 
 // ErrJudged refuses a batch whose minute was judged before.
@@ -17,10 +20,32 @@ type Batch struct {
 	// Judged is the end of the minute whose findings gave the events; zero
 	// when they came from elsewhere. It moves the watermark, and it is
 	// recorded once: a batch whose minute is not newer than the watermark is
-	// refused with ErrJudged.
+	// refused with ErrJudged. Each source has a watermark of its own.
 	Judged time.Time
+	Source string
+
+	// Turns is where the judged minute's verdicts differ from those of the
+	// minute before.
+	Turns []Turn
 
 	Recorded time.Time // when the batch is written
+}
+
+// Turn is a change of what is known of one rule and series, with the numbers
+// that it rests on: from it one can tell, months later, why. The verdict holds
+// until the series' next turn.
+type Turn struct {
+	Minute    time.Time // end of the judged minute
+	Rule      string
+	Service   string
+	Region    string
+	Now       evaluator.Verdict // Unsure, too, once a series is not looked at any more
+	Held      rules.Severity
+	Recovered bool
+	Value     float64
+	Limit     float64
+	Requests  uint64
+	Errors    uint64
 }
 
 // Log keeps events. It stores a batch's events, their posts and the watermark

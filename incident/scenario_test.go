@@ -2,181 +2,163 @@ package incident_test
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"github.com/featuresignals/tocsin/evaluator"
+	"github.com/featuresignals/tocsin/cmd/tocsin/ruletest"
 	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/rules"
-	"github.com/featuresignals/tocsin/telemetry"
+	"github.com/featuresignals/tocsin/telemetry/script"
 )
 
 var update = flag.Bool("update", false, "rewrite the timelines of the scenarios")
 
-// Scenarios are rules and values in, timeline out. The real loop and the real
+const scenarios = "../testdata/scenarios"
+
+// Scenarios are rules and minutes in, timeline out. The real loop and the real
 // desk run over them in virtual time, a tick a minute; only the source and the
-// log are stand-ins. testdata/scenarios/README.md explains the notation.
+// log are stand-ins. What `tocsin test` would say of the same minutes must be
+// the same, event by event. testdata/scenarios/README.md explains the notation.
 func TestScenarios(t *testing.T) {
-	files, err := filepath.Glob("../testdata/scenarios/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scenarios: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			ar, err := txtar.ParseFile(file)
+	for _, name := range scenarioFiles(t) {
+		t.Run(strings.TrimSuffix(name, ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			s := readScenario(t, name)
+			var live []incident.Event
+			synctest.Test(t, func(t *testing.T) { live = playLive(t, s.config, s.test) })
+
+			played, err := ruletest.Play(t.Context(), s.config, s.test)
 			if err != nil {
 				t.Fatal(err)
 			}
-			section := map[string]*txtar.File{}
-			for i := range ar.Files {
-				section[ar.Files[i].Name] = &ar.Files[i]
+			// When an event is written is the log's business.
+			if diff := cmp.Diff(live, played.Events, cmpopts.IgnoreFields(incident.Event{}, "Recorded"), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("the desk and its rehearsal disagree (- desk, + rehearsal):\n%s", diff)
 			}
-			config, err := rules.Parse([]rules.File{{Name: "rules.yaml", Body: section["rules.yaml"].Data}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			s, err := parseValues(string(section["values"].Data), config)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := ""
-			synctest.Test(t, func(t *testing.T) { got = play(t, config, s) })
-			want := string(section["timeline"].Data)
-			if got == want {
-				return
-			}
-			if *update {
-				section["timeline"].Data = []byte(got)
-				if err := os.WriteFile(file, txtar.Format(ar), 0o644); err != nil {
-					t.Fatal(err)
+			s.compare(t, "timeline", timeline(live, played.Begin))
+			for i := range s.ar.Files {
+				if section := &s.ar.Files[i]; strings.HasPrefix(section.Name, "naive") {
+					s.compare(t, section.Name, naiveTimeline(t, section, s.test))
 				}
-				return
 			}
-			t.Errorf("timeline differs (run with -update, then read the diff)\n--- got\n%s--- want\n%s", got, want)
+			s.write(t)
 		})
 	}
 }
 
-// values is a source to order.
-type values struct {
-	minutes []telemetry.Minute // Start relative to the zero time
-	down    map[int]bool       // minutes at whose tick the source does not answer
-	length  int
-	begin   time.Time
-	now     func() time.Time
+func scenarioFiles(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob(scenarios + "/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scenarios: %v", err)
+	}
+	for i := range files {
+		files[i] = filepath.Base(files[i])
+	}
+	return files
 }
 
-var token = regexp.MustCompile(`^(_|(\d+)(?:/(\d+))?(?:@([0-9.]+(?:ms|s)))?((?:\+\d+@[0-9.]+(?:ms|s))*))(?:x(\d+))?$`)
-
-func parseValues(text string, config *rules.Config) (*values, error) {
-	v := &values{down: map[int]bool{}}
-	for line := range strings.Lines(text) {
-		f := strings.Fields(line)
-		if len(f) == 0 || strings.HasPrefix(f[0], "#") {
-			continue
-		}
-		minute := 0
-		for _, tok := range f[1:] {
-			if f[0] == "down" {
-				from, to, _ := strings.Cut(tok, "-")
-				a, err1 := clock(from)
-				b, err2 := clock(to)
-				if err1 != nil || err2 != nil {
-					return nil, fmt.Errorf("down %q: want 00:12-00:22", tok)
-				}
-				for m := a; m < b; m++ {
-					v.down[m] = true
-				}
-				continue
-			}
-			p := token.FindStringSubmatch(tok)
-			if p == nil {
-				return nil, fmt.Errorf("value %q: want REQUESTS[/ERRORS][@DURATION][+N@DURATION][xMINUTES], or _ for none", tok)
-			}
-			times := 1
-			if p[6] != "" {
-				times, _ = strconv.Atoi(p[6])
-			}
-			for range times {
-				if p[1] != "_" {
-					service, region, _ := strings.Cut(f[0], "/")
-					for _, routes := range evaluator.Streams(config.Rules) {
-						v.minutes = append(v.minutes, one(telemetry.Series{Service: service, Region: region, Stream: routes.String()}, minute, p))
-					}
-				}
-				minute++
-			}
-		}
-		v.length = max(v.length, minute)
-	}
-	return v, nil
+// scenario is one file of testdata/scenarios.
+type scenario struct {
+	name    string
+	ar      *txtar.Archive
+	config  *rules.Config
+	test    rules.Test
+	changed bool
 }
 
-func clock(s string) (int, error) {
-	var h, m int
-	_, err := fmt.Sscanf(s, "%d:%d", &h, &m)
-	return h*60 + m, err
+func readScenario(t *testing.T, name string) *scenario {
+	t.Helper()
+	s := &scenario{name: name}
+	var err error
+	if s.ar, err = txtar.ParseFile(filepath.Join(scenarios, name)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(string(s.ar.Comment), "# ") {
+		t.Error("a scenario opens with a line that says what is shown, after #")
+	}
+	s.config, err = rules.Parse([]rules.File{{Name: "rules.yaml", Body: s.section(t, "rules.yaml").Data}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.test, err = readValues(string(s.section(t, "values").Data)); err != nil {
+		t.Fatal(err)
+	}
+	s.test.Name = name
+	return s
 }
 
-func one(s telemetry.Series, minute int, p []string) telemetry.Minute {
-	n, _ := strconv.ParseUint(p[2], 10, 64)
-	e, _ := strconv.ParseUint(p[3], 10, 64)
-	m := telemetry.Minute{Series: s, Start: time.Time{}.Add(time.Duration(minute) * time.Minute), Requests: n, Errors: e}
-	d := 10 * time.Millisecond
-	if p[4] != "" {
-		d, _ = time.ParseDuration(p[4])
-	}
-	for range n {
-		m.Durations.Observe(d)
-	}
-	for more := range strings.SplitSeq(strings.TrimPrefix(p[5], "+"), "+") {
-		if count, dur, ok := strings.Cut(more, "@"); ok {
-			k, _ := strconv.ParseUint(count, 10, 64)
-			slow, _ := time.ParseDuration(dur)
-			m.Requests += k
-			for range k {
-				m.Durations.Observe(slow)
-			}
+func (s *scenario) section(t *testing.T, name string) *txtar.File {
+	t.Helper()
+	for i := range s.ar.Files {
+		if s.ar.Files[i].Name == name {
+			return &s.ar.Files[i]
 		}
 	}
-	return m
+	t.Fatalf("%s has no section %s", s.name, name)
+	return nil
 }
 
-// Minutes satisfies evaluator.Source.
-func (v *values) Minutes(_ context.Context, from, to time.Time, _ ...telemetry.Range) iter.Seq2[telemetry.Minute, error] {
-	return func(yield func(telemetry.Minute, error) bool) {
-		if v.down[int(v.now().Sub(v.begin)/time.Minute)] {
-			yield(telemetry.Minute{}, errors.New("connection refused"))
-			return
-		}
-		for _, m := range v.minutes {
-			m.Start = v.begin.Add(m.Start.Sub(time.Time{}))
-			if !m.Start.Before(from) && m.Start.Before(to) && !yield(m, nil) {
-				return
+// compare checks a section, or writes it anew with -update.
+func (s *scenario) compare(t *testing.T, section string, got []string) {
+	t.Helper()
+	file := s.section(t, section)
+	want := ruletest.Lines(string(file.Data))
+	diff := ruletest.Diff(want, got)
+	switch {
+	case cmp.Equal(want, got, cmpopts.EquateEmpty()):
+	case *update:
+		var notes strings.Builder // what stands above the first line is by people
+		for line := range strings.Lines(string(file.Data)) {
+			if strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "#") {
+				break
 			}
+			notes.WriteString(line)
 		}
+		file.Data = []byte(notes.String() + strings.Join(got, "\n") + "\n")
+		s.changed = true
+	default:
+		t.Errorf("%s differs (run with -update, then read the diff; - expected, + got):\n%s", section, strings.Join(diff, "\n"))
 	}
+}
+
+func (s *scenario) write(t *testing.T) {
+	t.Helper()
+	if !s.changed {
+		return
+	}
+	if err := os.WriteFile(filepath.Join(scenarios, s.name), txtar.Format(s.ar), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func timeline(events []incident.Event, begin time.Time) []string {
+	var lines []string
+	for _, e := range events {
+		lines = append(lines, e.Line(begin))
+	}
+	return lines
 }
 
 // memory is a log that forgets when the test ends.
 type memory struct {
 	mu     sync.Mutex
 	events []incident.Event
-	judged []time.Time
+	judged map[string][]time.Time // by source
 }
 
 func (m *memory) Append(_ context.Context, b incident.Batch) ([]incident.Event, error) {
@@ -187,7 +169,7 @@ func (m *memory) Append(_ context.Context, b incident.Batch) ([]incident.Event, 
 		m.events = append(m.events, b.Events[i])
 	}
 	if !b.Judged.IsZero() {
-		m.judged = append(m.judged, b.Judged)
+		m.judged[b.Source] = append(m.judged[b.Source], b.Judged)
 	}
 	return b.Events, nil
 }
@@ -202,27 +184,29 @@ func (m *memory) All(context.Context) iter.Seq2[incident.Event, error] {
 	}
 }
 
-// play runs a scenario to its end and gives its timeline.
-func play(t *testing.T, config *rules.Config, v *values) string {
+// playLive runs a test to its end as the service would, in a bubble, and gives
+// what happened.
+func playLive(t *testing.T, config *rules.Config, test rules.Test) []incident.Event {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
-	v.begin, v.now = time.Now().UTC(), time.Now
-	log := &memory{}
+	source, err := script.New(config, test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source.Now = time.Now
+	// A source that is told to be down says so every minute: nobody reads it.
+	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := &memory{judged: map[string][]time.Time{}}
 	desk, err := incident.NewDesk(ctx, incident.Options{Config: config, Log: log, Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}
 	go desk.Run(ctx)
-	loop := &evaluator.Loop{
-		Source: v, Rings: evaluator.New(config.Rules), Lag: config.SigNoz.Lag, Settle: config.SigNoz.Settle,
-		CatchUp: config.CatchUp, Sink: desk.Judge, Log: logger,
-	}
-	time.Sleep(config.SigNoz.Lag)
-	for range v.length {
-		time.Sleep(time.Minute) // the minute that begins here is closed a lag later
-		if err := loop.Tick(ctx, time.Now()); err != nil {
-			t.Log(err)
+	loops := ruletest.Loops(config, source, desk.Judge, logger)
+	for _, tick := range ruletest.Schedule(loops, source.Start(), source.End()) {
+		time.Sleep(time.Until(tick.At))
+		if err := tick.Loop.Tick(ctx, tick.At); err != nil && !source.Down(tick.At) {
+			t.Fatal(err)
 		}
 		synctest.Wait()
 	}
@@ -231,10 +215,6 @@ func play(t *testing.T, config *rules.Config, v *values) string {
 	cancel()
 	synctest.Wait()
 
-	var out strings.Builder
-	for _, e := range log.events {
-		out.WriteString(line(e, v.begin))
-	}
 	var board incident.Board
 	for _, e := range log.events {
 		board = board.With(e)
@@ -242,63 +222,12 @@ func play(t *testing.T, config *rules.Config, v *values) string {
 	if got, want := fmt.Sprint(board), fmt.Sprint(desk.Board()); got != want {
 		t.Errorf("the log folds to another board:\n%s\n%s", got, want)
 	}
-	for i, at := range log.judged {
-		if want := log.judged[0].Add(time.Duration(i) * time.Minute); at != want {
-			t.Fatalf("minute %d of the journal is %s, want %s", i, at, want)
+	for source, judged := range log.judged {
+		for i, at := range judged {
+			if want := judged[0].Add(time.Duration(i) * time.Minute); at != want {
+				t.Fatalf("minute %d of the journal of %s is %s, want %s", i, source, at, want)
+			}
 		}
 	}
-	return out.String()
-}
-
-// line writes an event as a person would say it.
-func line(e incident.Event, begin time.Time) string {
-	hm := func(t time.Time) string {
-		d := t.Sub(begin)
-		s := fmt.Sprintf("%02d:%02d", int(d.Hours()), int(d.Minutes())%60)
-		if sec := int(d.Seconds()) % 60; sec != 0 {
-			s += fmt.Sprintf(":%02d", sec)
-		}
-		return s
-	}
-	s := hm(e.At) + " " + string(e.Kind)
-	if e.Incident != "" {
-		s += " " + strings.TrimPrefix(string(e.Incident), "INC-2000-")
-	}
-	cell := fmt.Sprintf(" %s/%s", e.Component, e.Region)
-	switch e.Kind {
-	case incident.Opened:
-		s += " " + e.Component + " since " + hm(e.Began)
-	case incident.Raised, incident.Eased, incident.Recovered:
-		s += cell + " " + e.Severity.String() + " by " + e.Rule
-		if e.Kind == incident.Raised {
-			s += " since " + hm(e.Began)
-		}
-	case incident.Moved:
-		s += " to " + string(e.State)
-	case incident.Sensed:
-		s += cell + " " + string(e.Sense)
-		if e.Sense == incident.SenseNothing {
-			s += " since " + hm(e.Began)
-		}
-	case incident.Blinded, incident.Sighted, incident.Skipped:
-		s += " since " + hm(e.Began)
-	case incident.Missed:
-		s += " the update due " + hm(e.Due)
-	case incident.Updated:
-		u := e.Update
-		s += fmt.Sprintf(" #%d said %s: %s, %s, %s", u.Number, hm(u.Said), u.State, u.Severity, u.Trend)
-		if u.Calm > 0 {
-			s += " for " + u.Calm.String()
-		}
-		if !u.Blind.IsZero() {
-			s += " since " + hm(u.Blind)
-		}
-		if u.Late {
-			s += ", entered late"
-		}
-		if !u.Next.IsZero() {
-			s += ", next by " + hm(u.Next)
-		}
-	}
-	return s + "\n"
+	return log.events
 }

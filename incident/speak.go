@@ -35,13 +35,13 @@ func (d *decision) missed(inc Incident) {
 // speak makes an update when the round changed what customers may know, when
 // one is due, or when nothing that was said so far was said on time.
 func (d *decision) speak(id ID, before Board, r evaluator.Round) {
-	inc, _ := d.board.Find(id)
+	inc := d.find(id)
 	d.missed(inc)
-	if !d.public(inc) {
+	if !d.public(inc) || d.explained(inc) {
 		return
 	}
-	was, _ := before.Find(id)
-	changed := len(inc.Updates) == 0 || publicly(was) != publicly(inc)
+	then := decision{board: before, in: d.in, at: d.at}
+	changed := len(inc.Updates) == 0 || then.publicly(then.find(id)) != d.publicly(inc)
 	if !r.Live {
 		if changed {
 			d.update(id, false)
@@ -65,14 +65,33 @@ func (d *decision) public(inc Incident) bool {
 	return d.in.Config.Policies[inc.Severity()].Public || len(inc.Updates) > 0
 }
 
+// explained reports whether another incident speaks for this one: nothing was
+// said of it yet, and one that it depends on is open and at least as bad.
+func (d *decision) explained(inc Incident) bool {
+	by, ok := d.board.Find(inc.ExplainedBy)
+	return ok && len(inc.Updates) == 0 && by.State != StateResolved && d.public(by) && by.Severity() >= inc.Severity()
+}
+
+// also lists the components whose incidents this one explains and speaks for.
+func (d *decision) also(inc Incident) []string {
+	var all []string
+	for _, other := range d.board.Open {
+		if other.ExplainedBy == inc.ID && d.public(other) && d.explained(d.about(other)) {
+			all = append(all, other.Component)
+		}
+	}
+	return all
+}
+
 // publicly sums up what customers see of an incident; an incident that changed
 // in nothing else has no news for them.
-func publicly(inc Incident) string {
+func (d *decision) publicly(inc Incident) string {
 	var s strings.Builder
 	s.WriteString(string(inc.State) + " " + inc.standing().String())
-	for _, region := range inc.Regions() {
-		fmt.Fprintf(&s, " %q %s", region, inc.RegionSeverity(region))
+	for _, r := range d.regions(inc) {
+		fmt.Fprintf(&s, " %q %s", r.Region, r.Severity)
 	}
+	fmt.Fprintf(&s, " %q", d.also(inc))
 	return s.String()
 }
 
@@ -85,15 +104,18 @@ func (d *decision) every(inc Incident) time.Duration {
 // live says that it is said now; otherwise it tells what was, promises nothing,
 // and goes to the page alone, unless it is the last word.
 func (d *decision) update(id ID, live bool) {
-	inc, _ := d.board.Find(id)
+	inc := d.find(id)
 	facts := d.facts(inc)
 	u := Update{
 		Number: len(inc.Updates) + 1, State: inc.State, Severity: inc.standing(),
-		Said: d.at, AsOf: d.in.AsOf, Late: !live, Regions: d.regions(inc),
+		Said: d.at, AsOf: d.in.AsOf, Late: !live, Regions: d.regions(inc), Also: d.also(inc),
 	}
 	worst := facts.worst(inc)
 	rule, _ := d.in.Config.Rule(worst.Rule)
-	u.Words, u.Quantile, u.Value = rule.Public, rule.Signal.Quantile, facts.value(worst)
+	u.Words = rule.Public
+	if k := rule.Signal.Kind; rule.Source() == rules.SourceSpans && (k == rules.KindErrorRate || k == rules.KindQuantile) {
+		u.Quantile, u.Value = rule.Signal.Quantile, facts.value(worst) // the figures that customers can make something of
+	}
 	if last := len(inc.Updates) - 1; last >= 0 && rule.ID == "" {
 		u.Words = inc.Updates[last].Words // the rule is gone; its words stand
 	}
@@ -191,6 +213,9 @@ func (d *decision) trend(inc Incident, f facts, u Update) Trend {
 		return TrendNew
 	}
 	last := inc.Updates[len(inc.Updates)-1]
+	if last.Trend == TrendOver {
+		return TrendBack
+	}
 	worse, better := u.Severity > last.Severity, u.Severity < last.Severity
 	// What was said to have recovered has left its limits again: whatever the
 	// severity, that is not "unchanged".
@@ -200,6 +225,8 @@ func (d *decision) trend(inc Incident, f facts, u Update) Trend {
 		worse = worse || i < 0 || r.Severity > last.Regions[i].Severity
 		better = better || i >= 0 && r.Severity < last.Regions[i].Severity
 	}
+	worse = worse || len(u.Also) > len(last.Also)
+	better = better || len(u.Also) < len(last.Also)
 	if last.Quantile == u.Quantile && last.Value > 0 {
 		worse = worse || u.Value > last.Value*1.2
 		better = better || u.Value < last.Value*0.8
@@ -247,12 +274,12 @@ func (d *decision) facts(inc Incident) facts {
 		x, ok := f.by[key(c)]
 		// Once every cause has recovered, those matter that are out of sight
 		// now, or have left `recover` since: they keep the incident open.
-		relapsed := x.Requests > 0 && !x.Recovered
+		relapsed := x.Seen && !x.Recovered
 		if c.Severity == rules.SeverityNone && !(over && (relapsed || d.silent(inc.Component, c))) {
 			continue
 		}
 		f.open = true
-		if !ok || x.Requests == 0 {
+		if !ok || !x.Seen {
 			f.complete = false
 			if s := d.board.Senses[Cell{inc.Component, c.Region}]; s.Sense == SenseNothing && s.Since.Before(f.since) {
 				f.since = s.Since

@@ -131,7 +131,7 @@ func (v view) cell(component string, column templates.Region) templates.Cell {
 		}
 	}
 	inc, open := v.board.On(component)
-	if open && len(inc.Updates) > 0 {
+	if open && v.told(inc) {
 		for _, r := range inc.Regions() {
 			if v.name(r) == column {
 				codes[r] = true
@@ -148,8 +148,15 @@ func (v view) cell(component string, column templates.Region) templates.Cell {
 	return best
 }
 
+// told reports whether customers have heard of an incident, by itself or as part
+// of the one that explains it.
+func (v view) told(inc incident.Incident) bool {
+	by, _ := v.board.Find(inc.ExplainedBy)
+	return len(inc.Updates) > 0 || len(by.Updates) > 0 && by.State != incident.StateResolved
+}
+
 func (v view) one(component, code string) templates.Cell {
-	if inc, open := v.board.On(component); open && len(inc.Updates) > 0 {
+	if inc, open := v.board.On(component); open && v.told(inc) {
 		if s := statusOf(inc.RegionSeverity(code), v.slow(inc, code)); s != templates.Operational {
 			return templates.Cell{Status: s, Since: since(inc, code)}
 		}
@@ -182,6 +189,9 @@ func since(inc incident.Incident, code string) time.Time {
 
 // slow reports whether only latency rules demand a region's severity.
 func (v view) slow(inc incident.Incident, code string) bool {
+	if len(inc.Updates) == 0 {
+		return false // another incident speaks for it
+	}
 	last := inc.Updates[len(inc.Updates)-1]
 	for _, r := range last.Regions {
 		if r.Region == code {
@@ -239,10 +249,10 @@ func (v view) incident(i incident.Incident) templates.Incident {
 		ID: string(i.ID), State: string(i.State), Integrity: "under review",
 		Began: i.Began, Detected: i.Detected, Resolved: i.Resolved,
 	}
-	out.Component = templates.Component{ID: i.Component, Name: i.Component}
+	out.Component = templates.Component{ID: i.Component, Name: v.title(i.Component)}
 	for _, c := range v.config.Components {
 		if c.ID == i.Component {
-			out.Component.Name, out.Component.Description = c.Name, c.Description
+			out.Component.Description = c.Description
 		}
 	}
 	for _, u := range i.Updates {
@@ -267,6 +277,16 @@ func (v view) incident(i incident.Incident) templates.Incident {
 		out.Impact = impact(i.Peak, v.all(peaks))
 	}
 	return out
+}
+
+// title gives a component's name, or its ID once it is no longer configured.
+func (v view) title(id string) string {
+	for _, c := range v.config.Components {
+		if c.ID == id {
+			return c.Name
+		}
+	}
+	return id
 }
 
 // worst lists the regions that demand an update's severity. How far an outage
@@ -298,6 +318,9 @@ func (v view) update(i incident.Incident, u incident.Update) templates.Update {
 		Symptom: u.Words.Symptom, Impact: u.Words.Impact, Workaround: u.Words.Workaround,
 		Figure: figure(u), Trend: string(u.Trend), Calm: u.Calm, Watching: u.Watching,
 		Said: u.Said, AsOf: u.AsOf, Blind: u.Blind, Late: u.Late, Next: u.Next, Every: u.Every,
+	}
+	for _, id := range u.Also {
+		out.Also = append(out.Also, v.title(id))
 	}
 	slow := true
 	var touched []string

@@ -3,6 +3,7 @@ package rules
 import (
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -54,32 +55,35 @@ func TestTheExampleJudgesWhatCustomersDo(t *testing.T) {
 		"/health":                         nil,
 		"/v1/status":                      nil,
 		"/v1/status/global":               nil,
-		"/v1/stream/{envKey}":             nil,
+		"/v1/stream/{envKey}":             {"streaming-errors"},
 		"/v1/console/live":                nil,
 		"/v1/projects/{projectID}/status": api,
 	} {
 		var got []string
 		for _, r := range c.Rules {
-			if r.Where.Routes.Match(route) {
+			shares := r.Signal.Kind == KindErrorRate || r.Signal.Kind == KindQuantile
+			if shares && !r.Where.FromProbes && len(r.Where.Kinds) == 0 && r.Where.Routes.Match(route) {
 				got = append(got, r.ID)
 			}
 		}
+		slices.Sort(got)
 		if !slices.Equal(got, want) {
 			t.Errorf("%q is judged by %v, want %v", route, got, want)
 		}
 	}
-	streams := map[string]bool{}
 	for _, r := range c.Rules {
-		streams[r.Where.Stream()] = true
+		if r.Where.FromProbes {
+			continue
+		}
 		if r.Where.Services.Match("featuresignals-api-dev") || !r.Where.Services.Match("featuresignals-api") || r.Where.Regions.Match("dev") || !r.Where.Regions.Match("default") {
 			t.Errorf("%s chooses the wrong series", r.ID)
 		}
-		if r.Public.Symptom == "" || r.Public.Impact == "" || r.Runbook == "" {
-			t.Errorf("%s lacks words: %+v", r.ID, r.Public)
-		}
 	}
-	if len(streams) != 3 {
-		t.Errorf("%d streams for three kinds of traffic", len(streams))
+	if c.SampleRate("featuresignals-api") != 0.1 {
+		t.Error("a tenth of the traces is stored, and the example does not say so")
+	}
+	if len(c.LeftOut) > 0 {
+		t.Errorf("the example lacks what the pack asks for: %q", c.LeftOut)
 	}
 	for _, component := range c.Components {
 		if !slices.ContainsFunc(c.Rules, func(r Rule) bool { return r.Component == component.ID }) {
@@ -90,6 +94,17 @@ func TestTheExampleJudgesWhatCustomersDo(t *testing.T) {
 		if got, want := c.Policies[s].Every(time.Hour), DefaultPolicies()[s].Every(time.Hour); got != want {
 			t.Errorf("%s speaks every %v, the runbook says %v", s, got, want)
 		}
+	}
+}
+
+// Every file that was read is named: the service watches them for changes.
+func TestTheFilesOfTheExample(t *testing.T) {
+	want := []string{"tocsin.yaml", "rules/own.yaml", "rules/planned.yaml", "rules/probes.yaml", "rules/tests.yaml"}
+	for i, name := range want {
+		want[i] = filepath.Join("../deploy/example", name)
+	}
+	if got := example(t).Files; !slices.Equal(got, want) {
+		t.Errorf("files %q, want %q", got, want)
 	}
 }
 
@@ -117,6 +132,8 @@ func TestTheDocumentationIsTrue(t *testing.T) {
 		}
 	}
 	shapes := map[string][]string{
+		"defaults": defaultsShape.keys, "override": overrideShape.keys, "spread": spreadShape.keys, "baseline": baselineShape.keys,
+		"burn": burnShape.keys, "service": serviceShape.keys, "packs": packNames, "windows": windowSets, "stages": stageNames, "kinds": kindNames,
 		"rule": ruleShape.keys, "where": whereShape.keys, "patterns": patternShape.keys, "level": levelShape.keys, "recover": recoverShape.keys,
 		"public": publicShape.keys, "file": slices.Concat(mainKeys, sharedKeys), "sources": sourcesShape.keys, "signoz": signozShape.keys,
 		"channel": channelKeys, "page": pageShape.keys, "store": storeShape.keys, "listen": listenShape.keys,

@@ -1,19 +1,25 @@
 package rules
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 )
 
 // Whatever the bytes are, Parse gives a configuration that is fit to run, or
 // mistakes that point into the file. It never panics.
 func FuzzParse(f *testing.F) {
-	f.Add(starter)
+	for _, name := range packNames {
+		f.Add(packFile(name).Body)
+	}
 	for _, pattern := range []string{"testdata/*.yaml", "../deploy/example/*.yaml", "../deploy/example/rules/*.yaml"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil {
@@ -27,14 +33,24 @@ func FuzzParse(f *testing.F) {
 			f.Add(body)
 		}
 	}
+	for _, test := range slices.Concat(fileMistakes, ruleMistakes) {
+		f.Add([]byte(unmarked.Replace(test.yaml)))
+	}
 	for _, seed := range []string{"", "\ufeffrules:\r\n  - &a {id: *a}", "a: &x [*x]", "? [", "- - -", "!!binary |", "<<: {}", "%YAML 1.2\n---\n", "rules: *r", "\x00"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		c, err := Parse([]File{{Name: "f.yaml", Body: body}})
+		again, errAgain := Parse([]File{{Name: "f.yaml", Body: body}})
 		if err == nil {
 			fitToRun(t, c)
+			if !reflect.DeepEqual(c, again) || !slices.Equal(c.Files, []string{"f.yaml"}) {
+				t.Errorf("read again it says something else: %+v, %+v", c, again)
+			}
 			return
+		}
+		if errAgain == nil || err.Error() != errAgain.Error() {
+			t.Errorf("read again it has other mistakes:\n%v\n%v", err, errAgain)
 		}
 		all := Mistakes(err)
 		if c != nil || len(all) == 0 {
@@ -45,6 +61,65 @@ func FuzzParse(f *testing.F) {
 			if e.Pos.File != "f.yaml" || e.Pos.Line < 1 || e.Pos.Line > lines || e.Pos.Col < 1 || e.Msg == "" {
 				t.Errorf("%q is placed outside of the file of %d lines", e.Error(), lines)
 			}
+			if strings.ContainsFunc(e.Msg, unicode.IsControl) || len(e.Msg) > 20_000 {
+				t.Errorf("%q is not a line to read", e.Msg)
+			}
+		}
+	})
+}
+
+// unmarked takes off the marks of mistakes.
+var unmarked = strings.NewReplacer("«", "", "»", "")
+
+// What is read as a duration is written so that it is read as the same.
+func FuzzDuration(f *testing.F) {
+	for _, seed := range []string{"5m", "1h30m", "2d", "1d12h", "0.5d", "800ms", "1.5s", "250us", "250µs", "0s", "", "d", "-5m", "36500d", "106751d", "9223372036854775807ns", "1e3s", "0.0000000001d"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		d, ok := parseDuration(s)
+		if !ok {
+			return
+		}
+		if d < 0 || strings.ContainsAny(s, "+-") {
+			t.Errorf("%q is read as %v", s, d)
+		}
+		if back, ok := parseDuration(spell(d)); !ok || back != d {
+			t.Errorf("%q is %v, written as %q and read as %v", s, d, spell(d), back)
+		}
+	})
+}
+
+// Shares, factors, rates and figures are numbers, and are written so that they
+// are read as about the same. No text is two of them but a percentage, which is
+// a figure, too.
+func FuzzShare(f *testing.F) {
+	for _, seed := range []string{"5%", "0.5 %", "99.99%", "100%", "0%", "%", "-5%", "1e1%", "3x", "0.3 x", "x", "10/s", "10/min", "0.5 / h", "14", "-1.5", "007", "1.", "NaN%", "Inf", "9999999999999999999999%"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		readers := []struct {
+			name  string
+			read  func(string) (float64, bool)
+			write func(float64) string
+		}{{"share", parseShare, spellShare}, {"factor", parseTimes, spellTimes}, {"rate", parseRate, spellRate}, {"figure", parseFigure, spellNumber}}
+		kinds := 0
+		for _, r := range readers {
+			v, ok := r.read(s)
+			if !ok {
+				continue
+			}
+			kinds++
+			if math.IsNaN(v) || math.IsInf(v, 0) || v < 0 && r.name != "figure" {
+				t.Errorf("the %s %q is read as %v", r.name, s, v)
+			}
+			back, ok := r.read(r.write(v))
+			if big := math.Abs(v) > 1e8 || v != 0 && math.Abs(v) < 1e-6; !big && (!ok || math.Abs(back-v) > 1e-3*math.Abs(v)) {
+				t.Errorf("the %s %q is %v, written as %q and read as %v", r.name, s, v, r.write(v), back)
+			}
+		}
+		if _, share := parseShare(s); kinds > 1 && !share {
+			t.Errorf("%q is read in %d ways", s, kinds)
 		}
 	})
 }
@@ -52,37 +127,114 @@ func FuzzParse(f *testing.F) {
 // fitToRun asserts what the packages that use a configuration rely on.
 func fitToRun(t *testing.T, c *Config) {
 	t.Helper()
-	whole := func(what string, d time.Duration) {
-		if d < time.Minute || d%time.Minute != 0 {
-			t.Errorf("%s is %v", what, d)
-		}
-	}
-	if len(c.Rules) == 0 || len(c.Components) == 0 || len(c.Policies) != len(Severities) || c.Organisation == "" || c.Page.Title == "" {
+	if len(c.Rules) == 0 || len(c.Components) == 0 || len(c.Policies) != len(Severities) || c.Organisation == "" || c.Page.Title == "" ||
+		c.Zone == nil || c.ReopenWithin < 0 {
 		t.Errorf("something is missing in %+v", c)
 	}
+	known := map[string]bool{}
+	for _, comp := range c.Components {
+		known[comp.ID] = true
+	}
+	ids := map[string]bool{}
 	for _, r := range c.Rules {
-		whole(r.ID+" window", r.Window)
-		whole(r.ID+" recover", r.Recover.For)
-		if r.ID == "" || r.Component == "" || r.Signal.Kind == KindUnknown || len(r.Levels) == 0 || r.Public.Symptom == "" {
-			t.Errorf("something is missing in %+v", r)
-			continue
+		if ids[r.ID] || !known[r.Component] {
+			t.Errorf("the id is taken, or the component is unknown: %+v", r)
 		}
-		if r.Confidence < 0.5 || r.Confidence > 0.9999 || !(r.Recover.Below <= r.Levels[len(r.Levels)-1].Above) {
-			t.Errorf("out of range: %+v", r)
+		ids[r.ID] = true
+		fitRule(t, r)
+		for _, o := range r.Overrides {
+			own := r
+			own.Overrides = nil
+			own.Levels, own.Recover = r.Levels, r.Recover
+			if len(o.Levels) > 0 {
+				own.Levels = o.Levels
+			}
+			if o.Recover != (Recover{}) {
+				own.Recover = o.Recover
+			}
+			fitRule(t, own)
+			if o.Confidence != 0 && (o.Confidence < 0.5 || o.Confidence > 0.9999) {
+				t.Errorf("out of range: %+v", o)
+			}
 		}
-		for i, l := range r.Levels {
-			whole(r.ID+" level", l.For)
-			if math.IsNaN(l.Above) || math.IsInf(l.Above, 0) || l.Above < 0 || l.Severity == SeverityNone {
-				t.Errorf("out of range: %+v", l)
+	}
+	for _, r := range c.Rules {
+		for _, l := range r.Levels {
+			for _, id := range l.ConfirmWith {
+				if by, ok := c.Rule(id); !ok || by.waits() || id == r.ID {
+					t.Errorf("%s cannot confirm %s", id, r.ID)
+				}
 			}
-			if i > 0 && (r.Levels[i-1].Severity <= l.Severity || r.Levels[i-1].Above < l.Above) {
-				t.Errorf("not worst first: %+v", r.Levels)
-			}
+		}
+	}
+	for _, s := range c.Services {
+		if s.SampleRate <= 0 || s.SampleRate > 1 {
+			t.Errorf("out of range: %+v", s)
 		}
 	}
 	for _, ch := range c.Channels {
 		if ch.Type == "page" && ch.Folder == "" || ch.Type == "webhook" && (ch.URL == "" || ch.SecretFile == "") {
 			t.Errorf("something is missing in %+v", ch)
+		}
+	}
+}
+
+func fitRule(t *testing.T, r Rule) {
+	t.Helper()
+	whole := func(what string, d time.Duration) {
+		if d < time.Minute || d%time.Minute != 0 || !inCells(d) && what == "window" {
+			t.Errorf("%s: %s is %v", r.ID, what, d)
+		}
+	}
+	if r.ID == "" || r.Component == "" || r.Signal.Kind == KindUnknown || len(r.Levels) == 0 || r.Public.Symptom == "" || r.Public.Impact == "" {
+		t.Errorf("something is missing in %+v", r)
+		return
+	}
+	s := r.Signal
+	if s.Kind != KindBurnRate {
+		whole("window", r.Window)
+	}
+	whole("recover", r.Recover.For)
+	if r.Confidence < 0.5 || r.Confidence > 0.9999 || s.Kind == KindBurnRate && (s.Objective < 0.5 || s.Objective >= 1 || s.Period < day) ||
+		s.Kind == KindStatusShare && len(s.Codes) == 0 || s.Kind == KindGauge && (s.Gauge == "" || !r.Where.FromProbes) {
+		t.Errorf("out of range: %+v", r)
+	}
+	times := false
+	for i, l := range r.Levels {
+		whole("level", l.For)
+		times = times || l.Times != 0
+		below := s.Kind != KindGauge && l.Limit < 0
+		endless := math.IsInf(l.Limit, 1) && !(l.Under && l.Times > 0)
+		if math.IsNaN(l.Limit) || math.IsInf(l.Limit, -1) || below || endless || l.Severity == SeverityNone || l.Under != r.Levels[0].Under ||
+			(s.Kind == KindBurnRate) != (len(l.Burn) > 0) || l.Times < 0 || l.Under && l.Times >= 1 || !l.Under && l.Times != 0 && l.Times <= 1 {
+			t.Errorf("%s: out of range: %+v", r.ID, l)
+		}
+		if i > 0 && (r.Levels[i-1].Severity <= l.Severity || outOfOrder(r.Levels[i-1], l, s) != "") {
+			t.Errorf("%s: not worst first: %+v", r.ID, r.Levels)
+		}
+		for _, b := range l.Burn {
+			whole("window", b.Long)
+			whole("window", b.Short)
+			if b.Short >= b.Long || b.Long > 7*day || b.Factor <= 0 || b.Factor*(1-s.Objective) >= 1 {
+				t.Errorf("%s: out of range: %+v", r.ID, b)
+			}
+		}
+	}
+	if nearest, limited := nearestLimit(r.Levels, s); limited && r.Levels[len(r.Levels)-1].limited() && cmpOutwards(r.Recover.Limit, nearest, r.Levels[0].Under) > 0 {
+		t.Errorf("%s would be well while it is bad: %+v", r.ID, r)
+	}
+	if b := r.Baseline; times && (b.Ago < r.Window || b.Over < 10*time.Minute || !inCells(b.Ago) || !inCells(b.Over)) {
+		t.Errorf("%s: baseline %+v", r.ID, b)
+	}
+	for _, sp := range r.Spread {
+		conditions := 0
+		for _, set := range []bool{sp.AllRegions, sp.Regions >= 2, sp.Share > 0 && sp.Share < 1} {
+			if set {
+				conditions++
+			}
+		}
+		if conditions != 1 || sp.Severity == SeverityNone {
+			t.Errorf("%s: spread %+v", r.ID, sp)
 		}
 	}
 }
@@ -122,5 +274,26 @@ func TestHostileFilesAreRefused(t *testing.T) {
 				t.Errorf("want a mistake about %q, got %.200v", test.want, err)
 			}
 		})
+	}
+}
+
+// A file that is nothing but mistakes is told of in full, in lines that can be
+// read.
+func TestManyMistakesAreTold(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("components: [{id: api}]\nrules:\n")
+	const n = 2000
+	for i := range n {
+		fmt.Fprintf(&b, "- {id: r%d, component: apis%d, signal: p99, levels: {P1: {above: 5s, confirm_with: [x%d]}}}\n", i, i, i)
+	}
+	_, err := Parse([]File{{Name: "f.yaml", Body: []byte(b.String())}})
+	all := Mistakes(err)
+	if len(all) != 2*n {
+		t.Errorf("%d mistakes, want %d", len(all), 2*n)
+	}
+	for _, e := range all {
+		if len(e.Msg) > 500 {
+			t.Fatalf("a mistake of %d characters: %.100s", len(e.Msg), e.Msg)
+		}
 	}
 }

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"cmp"
-	_ "embed"
 	"errors"
 	"maps"
 	"path/filepath"
@@ -24,7 +23,7 @@ type File struct {
 // configuration is nil if there are mistakes; the error then joins an *Error
 // for each, in the order of files and places (see Mistakes).
 //
-// Where no file has a rule, the built-in starter rules apply.
+// Where no file has a rule or names a pack, the starter pack applies.
 func Parse(files []File) (*Config, error) {
 	d := newDraft()
 	for i, f := range files {
@@ -58,13 +57,6 @@ func Mistakes(err error) []*Error {
 	return all
 }
 
-// starter is what holds for any service that speaks OpenTelemetry.
-//
-//go:embed starter.yaml
-var starter []byte
-
-const starterName = "starter.yaml (built in)"
-
 // draft is a configuration that is being read.
 type draft struct {
 	cfg      Config
@@ -72,12 +64,31 @@ type draft struct {
 	mistakes []*Error
 	checks   []func() // what can only be said once everything is read
 
-	hasRules bool
-	titled   bool
-	unread   bool // something that has a name could not be read: who names it is not at fault
+	hasRules    bool
+	titled      bool
+	unread      bool // something that has a name could not be read: who names it is not at fault
+	rulesUnread bool // that was a rule
+	pack        bool // what is read is a pack: what it lacks is no mistake
+
+	zone *time.Location // of times without one
+	lag  value          // where it is written
+
+	defaults value        // those of the service's own file, which hold for all
+	own      ruleDefaults // those that hold in the file that is being read
+
+	packs     []string          // that are asked for
+	packRules map[string]string // rule → pack that it is from
+	builtIn   map[string]bool   // components that are from packs
+	leftOut   map[string]string // rule of a pack → why it does not apply
+
+	waiting  map[string]bool     // rule → some level of it is to be confirmed
+	circular map[string][]string // component → how it depends on itself
+
+	ruleNames, componentNames []string // sorted, once everything is read
 
 	rules      map[string]Pos
 	components map[string]Pos
+	probes     map[string]Pos
 	regions    map[string]Pos // codes and aliases
 	severities map[Severity]Pos
 }
@@ -85,8 +96,13 @@ type draft struct {
 func newDraft() *draft {
 	return &draft{
 		cfg:        defaults(),
+		zone:       time.UTC,
+		packRules:  map[string]string{},
+		builtIn:    map[string]bool{},
+		leftOut:    map[string]string{},
 		rules:      map[string]Pos{},
 		components: map[string]Pos{},
+		probes:     map[string]Pos{},
 		regions:    map[string]Pos{},
 		severities: map[Severity]Pos{},
 	}
@@ -103,18 +119,19 @@ func defaults() Config {
 			Settle:    3 * time.Minute,
 			MaxSeries: 2000,
 		},
-		Store:    Store{Path: "tocsin.db"},
-		Listen:   Listen{Public: ":8080", Private: "127.0.0.1:8081"},
-		CatchUp:  6 * time.Hour,
-		Policies: DefaultPolicies(),
+		Store:        Store{Path: "tocsin.db"},
+		Listen:       Listen{Public: ":8080", Private: "127.0.0.1:8081"},
+		CatchUp:      6 * time.Hour,
+		ReopenWithin: 30 * time.Minute,
+		Policies:     DefaultPolicies(),
 	}
 }
 
 // mainKeys stand in the service's own file only; sharedKeys in any.
 var (
-	mainKeys   = []string{"organisation", "include", "sources", "channels", "page", "store", "listen", "catch_up"}
-	sharedKeys = []string{"severities", "regions", "components", "rules"}
-	topHints   = notYet("people", "aliases", "subscribers", "maintenance", "templates", "tests", "business_hours")
+	mainKeys   = []string{"organisation", "include", "sources", "channels", "page", "store", "listen", "catch_up", "reopen_within", "zone", "packs"}
+	sharedKeys = []string{"severities", "regions", "components", "services", "probes", "maintenance", "silences", "defaults", "rules", "tests"}
+	topHints   = notYet("people", "aliases", "subscribers", "templates", "business_hours")
 )
 
 func (d *draft) read(f File, main bool) {
@@ -141,7 +158,13 @@ func (d *draft) read(f File, main bool) {
 	d.readSeverities(o.get("severities"))
 	d.readRegions(o.get("regions"))
 	d.readComponents(o.get("components"))
+	d.readServices(o.get("services"))
+	d.readFileDefaults(o.get("defaults"), main)
+	d.readProbes(o.get("probes"))
+	d.readMaintenance(o.get("maintenance"))
+	d.readSilences(o.get("silences"))
 	d.readRules(o.get("rules"))
+	d.readTests(o.get("tests"))
 }
 
 func (d *draft) source(f File) *source {
@@ -152,10 +175,9 @@ func (d *draft) source(f File) *source {
 // finish fills in what depends on other values, makes the checks that need all
 // of them, and gives the result.
 func (d *draft) finish() (*Config, error) {
-	if !d.hasRules {
-		d.useStarter()
-	}
+	d.addPacks()
 	d.fillChannels()
+	d.cfg.Zone, d.cfg.Files = d.zone, d.files
 	if !d.titled {
 		d.cfg.Page.Title = d.cfg.Organisation + " status"
 	}
@@ -166,19 +188,6 @@ func (d *draft) finish() (*Config, error) {
 		return nil, d.joined()
 	}
 	return &d.cfg, nil
-}
-
-func (d *draft) useStarter() {
-	s := newDraft()
-	s.hasRules = true
-	s.read(File{Name: starterName, Body: starter}, false)
-	d.mistakes = append(d.mistakes, s.mistakes...)
-	d.cfg.Rules = s.cfg.Rules
-	for _, c := range s.cfg.Components {
-		if _, declared := d.components[c.ID]; !declared {
-			d.cfg.Components = append(d.cfg.Components, c)
-		}
-	}
 }
 
 // fillChannels adds the page that exists by default, and gives pages without a
@@ -247,6 +256,14 @@ func (v value) once(taken map[string]Pos, name string) bool {
 	}
 	taken[name] = v.pos()
 	return true
+}
+
+// sortedNames sorts names, the first time that they are asked for.
+func sortedNames(names *[]string, of map[string]Pos) []string {
+	if *names == nil {
+		*names = slices.Sorted(maps.Keys(of))
+	}
+	return *names
 }
 
 // need reports a key that must be given.

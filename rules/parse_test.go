@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -23,20 +24,8 @@ func TestAllMistakesAreReportedAtOnce(t *testing.T) {
 	if c != nil || err == nil {
 		t.Fatalf("a file with seven mistakes gave %+v", c)
 	}
-	const golden = "testdata/mistakes.golden"
 	got := err.Error() + "\n"
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Error(diff)
-	}
+	asGolden(t, "testdata/mistakes.golden", got)
 	if n := strings.Count(got, "\n"); n != 7 {
 		t.Errorf("%d mistakes, want 7", n)
 	}
@@ -62,134 +51,140 @@ const (
 	ok   = "    levels: {P1: {above: 5%}}\n"
 )
 
+// mistakeTest is one mistake in a file: where it stands is marked, and what is
+// said of it is at least want.
+type mistakeTest struct{ name, yaml, want string }
+
+var fileMistakes = []mistakeTest{
+	// the language
+	{"broken YAML", "rules: «[»", "this is not YAML"},
+	{"a tab as indentation", "rules:\n«\t»- id: a", "this is not YAML"},
+	{"two documents", "store: {path: a}\n---\n«store: {path: b}»", "second document"},
+	{"not a mapping", "«- a»", "want a mapping"},
+	{"a byte that is not UTF-8", "organisation: «\xff»", "not UTF-8"},
+	{"a control character", "organisation: a«\x00»", "control character (U+0000)"},
+	{"a tag", "organisation: «!!str» 5", "tags such as !!str are not used"},
+	{"merging", "store: &s {path: x}\npage: {«<<»: *s}", "merging with << is not supported"},
+	{"an alias without an anchor", "store: «*s»", "the alias *s has no anchor"},
+	{"an alias of itself", "store: &s\n  *s", "leads back to itself"},
+	{"an anchor that stands twice", "store: &s {path: x}\npage: «&s» {title: x}", "stands twice: first at t.yaml:1:8"},
+	{"a key that stands twice", "store: {path: x}\n«store»: {path: y}", `the key "store" stands twice: first at t.yaml:1:1`},
+	{"a key that is a mapping", "«?» a\n: b", "want plain keys"},
+	{"nesting without end", "organisation: " + strings.Repeat("[", 64) + "«[»", "nested deeper"},
+	{"a key without a value", "«organisation»:", "has no value"},
+	{"a number where text is expected", "organisation: «5»", "put it into quotes"},
+	{"a list where text is expected", "organisation: «[a]»", "found a list"},
+	{"text where a list is expected", "include: «rules.yaml»", `want a list, as in ["rules/*.yaml"]; found "rules.yaml"`},
+
+	// keys
+	{"an unknown key", "«orgnisation»: x", `did you mean "organisation"?`},
+	{"a key unlike all others", "«zzz»: x", "want one of organisation include sources"},
+	{"a key of a later version", "«people»: []", `"people" is not yet supported in this version`},
+	{"a key of rules of a later version", rate + ok + "    «labels»: {team: a}", `"labels" is not yet supported`},
+	{"a key that belongs elsewhere", rate + ok + "    «services»: [api]", "where: {services: [api]}"},
+	{"a secret", "sources: {signoz: {«password»: hunter2}}", "password_file"},
+	{"a secret where nobody looks for one", "page: {«api_key»: hunter2}", "secrets never stand in this file"},
+
+	// the service
+	{"an address with a password", "sources: {signoz: {dsn: «\"clickhouse://tocsin:hunter2@ch:9000/db\"»}}", "TOCSIN_CLICKHOUSE_PASSWORD"},
+	{"an address with a password behind it", "sources: {signoz: {dsn: «\"http://ch:8123/db?username=t&password=hunter2\"»}}", "TOCSIN_CLICKHOUSE_PASSWORD"},
+	{"an address with a password that holds a slash", "sources: {signoz: {dsn: «\"clickhouse://t:hunter2/@ch:9000/db\"»}}", "TOCSIN_CLICKHOUSE_PASSWORD"},
+	{"an address of something else", "sources: {signoz: {dsn: «\"postgres://ch/db\"»}}", "want clickhouse://"},
+	{"an address without a host", "sources: {signoz: {dsn: «\"clickhouse:///db\"»}}", "want clickhouse://"},
+	{"an attribute that cannot be one", "sources: {signoz: {region: [cloud.region, «\"a b\"»]}}", "names of resource attributes"},
+	{"an unknown shape", "sources: {signoz: {shape: «v3»}}", "want one of v3-json v3-map contrib"},
+	{"a limit that is no number", "sources: {signoz: {max_series: «many»}}", "want a whole number from 1"},
+	{"a lag without a unit", "sources: {signoz: {lag: «60»}}", "found 60 without a unit"},
+	{"a negative duration", "catch_up: «-1h»", "want a duration"},
+	{"a channel of an unknown type", "channels: {hooks: {type: «webook»}}", `did you mean "webhook"?`},
+	{"a channel of a later version", "channels: {s: {type: «slack»}}", "slack is not yet supported"},
+	{"a channel without a type", "channels: {s: «{»url: \"https://x\"}}", "type is missing"},
+	{"a webhook without a secret", "channels: {h: «{»type: webhook, url: \"https://x\", severities: [P0]}}", "secret_file is missing"},
+	{"a webhook in the clear", "channels: {h: {type: webhook, secret_file: x, severities: [P0], url: «\"http://x\"»}}", "in the clear"},
+	{"a webhook that holds a password", "channels: {h: {type: webhook, secret_file: x, severities: [P0], url: «\"https://a:b@x\"»}}", "holds no password"},
+	{"a page with a webhook's key", "channels: {status: {type: page, url: «\"https://x\"»}}", "a page channel has none"},
+	{"a channel that hears of nothing", "channels: {«h»: {type: webhook, url: \"https://x\", secret_file: x}}", "hears of no severity"},
+	{"two pages in one folder", "channels: {status: {type: page, folder: a}, «b»: {type: page, folder: a/, severities: [P0]}}", "would overwrite each other"},
+	{"a support address that is none", "page: {support: «call us»}", "want a mail or web address"},
+	{"an address to listen on without a port", "listen: {public: «localhost»}", "want host:port"},
+	{"one address for both listeners", "listen: «{»public: \":80\", private: \":80\"}", "same address"},
+	{"an include outside the folder", "include: [«../x.yaml»]", "within the folder"},
+	{"an include that is no pattern", "include: [«\"[\"»]", "want a pattern"},
+
+	// severities
+	{"an unknown severity", "severities: {«P9»: {public: true}}", `unknown severity "P9": want one of P0 P1 P2 P3 P4`},
+	{"a hold", "severities: {P0: {hold: «2m»}}", "The first post goes out at once"},
+	{"a step after one without an end", "severities: {P0: {cadence: [«{»every: 1h}, {every: 2h}]}}", "never ends"},
+	{"a last step with an end", "severities: {P0: {cadence: [{every: 1h, for: «2h»}]}}", "leave for out"},
+	{"an undeclared channel", "severities: {P0: {channels: [status, «slack»]}}", `unknown channel "slack": want one of status`},
+	{"public that is no truth value", "severities: {P0: {public: «yes»}}", "want true or false"},
+	{"escalation", "severities: {P0: {«escalate»: []}}", "not yet supported"},
+
+	// places
+	{"a component without an id", "components: [«{»name: API}]", "id is missing"},
+	{"an id with capitals", "components: [{id: «API»}]", "small letters"},
+	{"a component that stands twice", "components: [{id: a}, {id: «a»}]", `"a" is used twice: first at t.yaml:1:19`},
+	{"an alias that is another region", "regions: [{code: us}, {code: eu, aliases: [«us»]}]", `"us" is used twice: first at t.yaml:1:18`},
+	{"the page's own word", "regions: [{code: «other»}]", "choose another code"},
+
+	// rules
+	{"no rules", "rules: «[]»", "the list is empty"},
+	{"a rule that stands twice", rate + ok + "  - id: «a»\n    component: api\n    signal: p99\n    levels: {P1: {above: 5s}}", `"a" is used twice: first at t.yaml:3:9`},
+	{"no component at all", "rules: [{id: a, signal: p99, levels: {P1: {above: 5s}}, component: «api»}]", "no component is declared"},
+	{"an undeclared component", strings.Replace(rate, "component: api", "component: «apo»", 1) + ok, `unknown component "apo": did you mean "api"?`},
+	{"no signal", head + ok, "signal is missing"},
+	{"an unknown signal", head + "    signal: «error-rate»\n" + ok, `did you mean "error_rate"?`},
+	{"a quantile that is none", head + "    signal: «p100»\n" + ok, "a quantile of durations from p0.01 to p99.99"},
+	{"the quantile of nobody", head + "    signal: «p0»\n" + ok, "a quantile of durations from p0.01 to p99.99"},
+	{"a text instead of patterns", rate + ok + "    where: {services: «api»}", "want a list of patterns"},
+	{"an empty list of patterns", rate + ok + "    where: {routes: {not: «[]»}}", "choose everything"},
+	{"a region nobody declared", "regions: [{code: eu}]\n" + rate + ok + "    where: {regions: [«ue»]}", `unknown region "ue": want one of eu`},
+	{"a region by its alias", "regions: [{code: eu, aliases: [local]}]\n" + rate + ok + "    where: {regions: {not: [«local»]}}", "write eu"},
+	{"a window of half a minute", rate + ok + "    window: «90s»", "whole minutes from 1m to 7d (above 1h whole 5 minutes)"},
+	{"a window of hours, of durations", slow + "    levels: {P1: {above: 5s}}\n    window: «2h»", "whole minutes from 1m to 1h, as in 5m"},
+	{"a long window that is not whole 5 minutes", rate + ok + "    window: «61m»", "above 1h whole 5 minutes"},
+	{"no levels", rate + "    levels: «{}»", "at least one level"},
+	{"levels as a list", rate + "    levels: «[]»", "want a mapping, as in {P1: {above: 5%, for: 5m}}"},
+	{"a level that is a number", rate + "    levels: {P1: «5%»}", "as in {above: 5%, for: 5m}"},
+	{"a severity in small letters", rate + "    levels: {P1: {above: 5%}, «p2»: {above: 1%}}", `did you mean "P2"?`},
+	{"a limit without a unit", rate + "    levels: {P1: {above: «0.05»}}", "found 0.05 without a unit"},
+	{"a duration for a share", rate + "    levels: {P1: {above: «800ms»}}", "want a percentage"},
+	{"a share for a duration", slow + "    levels: {P1: {above: «5%»}}", "want a duration"},
+	{"a share that nothing exceeds", rate + "    levels: {P1: {above: «100%»}}", "from 0% to 99.99%"},
+	{"an infinite share", rate + "    levels: {P1: {above: «.inf»}}", "want a percentage"},
+	{"a share that is no number", rate + "    levels: {P1: {above: «NaN%»}}", "want a percentage"},
+	{"a negative share", rate + "    levels: {P1: {above: «-5%»}}", "want a percentage"},
+	{"a level without a limit", rate + "    levels: {P1: «{»for: 5m}}", "above is missing"},
+	{"a for of seconds", rate + "    levels: {P1: {above: 5%, for: «30s»}}", "whole minutes from 1m to 6h"},
+	{"a worse level with a lower limit", rate + "    levels: {P2: {above: 5%}, P1: {above: «1%»}}", "P1 is worse than P2 and must have the higher limit: want more than 5%, found 1%"},
+	{"two levels that are one", rate + "    levels: {P1: {above: «5%»}, P2: {above: 5%}}", "raise the limit above 5%, or the for above 1m"},
+	{"a limit slower than the lag", slow + "    levels: {P1: {above: «2m»}}", "raise sources.signoz.lag to 2m or more"},
+	{"a recovery over the limit", rate + ok + "    recover: {below: «6%»}", "want at most 5%, found 6%"},
+	{"certainty", rate + ok + "    confidence: «100%»", "from 50% to 99.99%"},
+	{"a runbook that is no link", rate + ok + "    runbook: «wiki/api»", "begins with https://"},
+
+	// public words
+	{"a placeholder of the template", rate + ok + "    public: {symptom: «\"errors in <component>\"»}", "customers would read the placeholder <component>"},
+	{"a placeholder of the mail", rate + ok + "    public: {impact: «\"errors for {NAME}\"»}", "customers would read the placeholder {NAME}"},
+	{"a line break", rate + ok + "    public: {symptom: «\"errors\\nBcc: x\"»}", "line break"},
+	{"an invisible character", rate + ok + "    public: {symptom: «\"errors\u202e\"»}", "invisible"},
+	{"a symptom that is too long", rate + ok + "    public: {symptom: «" + strings.Repeat("x", 81) + "»}", "it has 81 characters, at most 80 fit"},
+	{"an empty symptom", rate + ok + "    public: {symptom: «\" \"»}", "customers would read nothing"},
+	{"a full stop", rate + ok + "    public: {symptom: «elevated errors.»}", "full stop"},
+	{"an IP address", rate + ok + "    public: {symptom: «errors on 10.0.0.7»}", "the IP address 10.0.0.7"},
+	{"an IPv6 address with a port", rate + ok + "    public: {symptom: «\"errors on [fd00::7]:8080\"»}", "the IP address [fd00::7]:8080"},
+	{"a host", rate + ok + "    public: {symptom: «errors on db-1.prod.internal»}", "the host name db-1.prod.internal"},
+	{"a host of one word", rate + ok + "    public: {symptom: «\"errors on postgres:5432\"»}", "the host name postgres:5432"},
+	{"an address of the web", rate + ok + "    public: {workaround: «\"see https://wiki/x\"»}", "the address https://wiki/x"},
+	{"a query", rate + ok + "    public: {impact: «errors in SELECT 1 FROM flags»}", "database query"},
+	{"a trace id", rate + ok + "    public: {impact: «errors as in 4bf92f3577b34da6a3ce929d0e0e4736»}", "the id 4bf92f"},
+	{"a service's name", rate + ok + "    where: {services: [flags-api]}\n    public: {impact: «errors in flags-api»}", "the name of the service flags-api"},
+	{"a placeholder in a component's name", "components: [{id: a, name: «<name>»}]", "the placeholder <name>"},
+}
+
 func TestEachMistake(t *testing.T) {
-	for _, test := range []struct{ name, yaml, want string }{
-		// the language
-		{"broken YAML", "rules: «[»", "this is not YAML"},
-		{"a tab as indentation", "rules:\n«\t»- id: a", "this is not YAML"},
-		{"two documents", "store: {path: a}\n---\n«store: {path: b}»", "second document"},
-		{"not a mapping", "«- a»", "want a mapping"},
-		{"a byte that is not UTF-8", "organisation: «\xff»", "not UTF-8"},
-		{"a control character", "organisation: a«\x00»", "control character (U+0000)"},
-		{"a tag", "organisation: «!!str» 5", "tags such as !!str are not used"},
-		{"merging", "store: &s {path: x}\npage: {«<<»: *s}", "merging with << is not supported"},
-		{"an alias without an anchor", "store: «*s»", "the alias *s has no anchor"},
-		{"an alias of itself", "store: &s\n  *s", "leads back to itself"},
-		{"an anchor that stands twice", "store: &s {path: x}\npage: «&s» {title: x}", "stands twice: first at t.yaml:1:8"},
-		{"a key that stands twice", "store: {path: x}\n«store»: {path: y}", `the key "store" stands twice: first at t.yaml:1:1`},
-		{"a key that is a mapping", "«?» a\n: b", "want plain keys"},
-		{"nesting without end", "organisation: " + strings.Repeat("[", 64) + "«[»", "nested deeper"},
-		{"a key without a value", "«organisation»:", "has no value"},
-		{"a number where text is expected", "organisation: «5»", "put it into quotes"},
-		{"a list where text is expected", "organisation: «[a]»", "found a list"},
-		{"text where a list is expected", "include: «rules.yaml»", `want a list, as in ["rules/*.yaml"]; found "rules.yaml"`},
-
-		// keys
-		{"an unknown key", "«orgnisation»: x", `did you mean "organisation"?`},
-		{"a key unlike all others", "«zzz»: x", "want one of organisation include sources"},
-		{"a key of a later version", "«people»: []", `"people" is not yet supported in this version`},
-		{"a key of rules of a later version", rate + ok + "    «spread»: {all_regions: P0}", `"spread" is not yet supported`},
-		{"a key that belongs elsewhere", rate + ok + "    «services»: [api]", "where: {services: [api]}"},
-		{"a secret", "sources: {signoz: {«password»: hunter2}}", "password_file"},
-		{"a secret where nobody looks for one", "page: {«api_key»: hunter2}", "secrets never stand in this file"},
-
-		// the service
-		{"an address with a password", "sources: {signoz: {dsn: «\"clickhouse://tocsin:hunter2@ch:9000/db\"»}}", "TOCSIN_CLICKHOUSE_PASSWORD"},
-		{"an address with a password behind it", "sources: {signoz: {dsn: «\"http://ch:8123/db?username=t&password=hunter2\"»}}", "TOCSIN_CLICKHOUSE_PASSWORD"},
-		{"an address with a password that holds a slash", "sources: {signoz: {dsn: «\"clickhouse://t:hunter2/@ch:9000/db\"»}}", "TOCSIN_CLICKHOUSE_PASSWORD"},
-		{"an address of something else", "sources: {signoz: {dsn: «\"postgres://ch/db\"»}}", "want clickhouse://"},
-		{"an address without a host", "sources: {signoz: {dsn: «\"clickhouse:///db\"»}}", "want clickhouse://"},
-		{"an attribute that cannot be one", "sources: {signoz: {region: [cloud.region, «\"a b\"»]}}", "names of resource attributes"},
-		{"an unknown shape", "sources: {signoz: {shape: «v3»}}", "want one of v3-json v3-map contrib"},
-		{"a limit that is no number", "sources: {signoz: {max_series: «many»}}", "want a whole number from 1"},
-		{"a lag without a unit", "sources: {signoz: {lag: «60»}}", "found 60 without a unit"},
-		{"a negative duration", "catch_up: «-1h»", "want a duration"},
-		{"a channel of an unknown type", "channels: {hooks: {type: «webook»}}", `did you mean "webhook"?`},
-		{"a channel of a later version", "channels: {s: {type: «slack»}}", "slack is not yet supported"},
-		{"a channel without a type", "channels: {s: «{»url: \"https://x\"}}", "type is missing"},
-		{"a webhook without a secret", "channels: {h: «{»type: webhook, url: \"https://x\", severities: [P0]}}", "secret_file is missing"},
-		{"a webhook in the clear", "channels: {h: {type: webhook, secret_file: x, severities: [P0], url: «\"http://x\"»}}", "in the clear"},
-		{"a webhook that holds a password", "channels: {h: {type: webhook, secret_file: x, severities: [P0], url: «\"https://a:b@x\"»}}", "holds no password"},
-		{"a page with a webhook's key", "channels: {status: {type: page, url: «\"https://x\"»}}", "a page channel has none"},
-		{"a channel that hears of nothing", "channels: {«h»: {type: webhook, url: \"https://x\", secret_file: x}}", "hears of no severity"},
-		{"two pages in one folder", "channels: {status: {type: page, folder: a}, «b»: {type: page, folder: a/, severities: [P0]}}", "would overwrite each other"},
-		{"a support address that is none", "page: {support: «call us»}", "want a mail or web address"},
-		{"an address to listen on without a port", "listen: {public: «localhost»}", "want host:port"},
-		{"one address for both listeners", "listen: «{»public: \":80\", private: \":80\"}", "same address"},
-		{"an include outside the folder", "include: [«../x.yaml»]", "within the folder"},
-		{"an include that is no pattern", "include: [«\"[\"»]", "want a pattern"},
-
-		// severities
-		{"an unknown severity", "severities: {«P9»: {public: true}}", `unknown severity "P9": want one of P0 P1 P2 P3 P4`},
-		{"a hold", "severities: {P0: {hold: «2m»}}", "The first post goes out at once"},
-		{"a step after one without an end", "severities: {P0: {cadence: [«{»every: 1h}, {every: 2h}]}}", "never ends"},
-		{"a last step with an end", "severities: {P0: {cadence: [{every: 1h, for: «2h»}]}}", "leave for out"},
-		{"an undeclared channel", "severities: {P0: {channels: [status, «slack»]}}", `unknown channel "slack": want one of status`},
-		{"public that is no truth value", "severities: {P0: {public: «yes»}}", "want true or false"},
-		{"escalation", "severities: {P0: {«escalate»: []}}", "not yet supported"},
-
-		// places
-		{"a component without an id", "components: [«{»name: API}]", "id is missing"},
-		{"an id with capitals", "components: [{id: «API»}]", "small letters"},
-		{"a component that stands twice", "components: [{id: a}, {id: «a»}]", `"a" is used twice: first at t.yaml:1:19`},
-		{"an alias that is another region", "regions: [{code: us}, {code: eu, aliases: [«us»]}]", `"us" is used twice: first at t.yaml:1:18`},
-		{"the page's own word", "regions: [{code: «other»}]", "choose another code"},
-
-		// rules
-		{"no rules", "rules: «[]»", "the list is empty"},
-		{"a rule that stands twice", rate + ok + "  - id: «a»\n    component: api\n    signal: p99\n    levels: {P1: {above: 5s}}", `"a" is used twice: first at t.yaml:3:9`},
-		{"no component at all", "rules: [{id: a, signal: p99, levels: {P1: {above: 5s}}, component: «api»}]", "no component is declared"},
-		{"an undeclared component", strings.Replace(rate, "component: api", "component: «apo»", 1) + ok, `unknown component "apo": did you mean "api"?`},
-		{"no signal", head + ok, "signal is missing"},
-		{"an unknown signal", head + "    signal: «error-rate»\n" + ok, `did you mean "error_rate"?`},
-		{"a quantile that is none", head + "    signal: «p100»\n" + ok, "want error_rate or a quantile"},
-		{"the quantile of nobody", head + "    signal: «p0»\n" + ok, "want error_rate or a quantile"},
-		{"a signal of a later version", head + "    signal: «burn_rate»\n" + ok, "burn_rate is not yet supported in this version: want error_rate or"},
-		{"a text instead of patterns", rate + ok + "    where: {services: «api»}", "want a list of patterns"},
-		{"an empty list of patterns", rate + ok + "    where: {routes: {not: «[]»}}", "choose everything"},
-		{"a region nobody declared", "regions: [{code: eu}]\n" + rate + ok + "    where: {regions: [«ue»]}", `unknown region "ue": want one of eu`},
-		{"a region by its alias", "regions: [{code: eu, aliases: [local]}]\n" + rate + ok + "    where: {regions: {not: [«local»]}}", "write eu"},
-		{"attributes", rate + ok + "    where: {«attributes»: {a: b}}", "not yet supported"},
-		{"a window of half a minute", rate + ok + "    window: «90s»", "whole minutes from 1m to 1h"},
-		{"a window of hours", rate + ok + "    window: «2h»", "whole minutes from 1m to 1h"},
-		{"no levels", rate + "    levels: «{}»", "at least one level"},
-		{"levels as a list", rate + "    levels: «[]»", "want a mapping, as in {P1: {above: 5%, for: 5m}}"},
-		{"a level that is a number", rate + "    levels: {P1: «5%»}", "as in {above: 5%, for: 5m}"},
-		{"a severity in small letters", rate + "    levels: {P1: {above: 5%}, «p2»: {above: 1%}}", `did you mean "P2"?`},
-		{"a limit without a unit", rate + "    levels: {P1: {above: «0.05»}}", "found 0.05 without a unit"},
-		{"a duration for a share", rate + "    levels: {P1: {above: «800ms»}}", "want a percentage"},
-		{"a share for a duration", slow + "    levels: {P1: {above: «5%»}}", "want a duration"},
-		{"a share that nothing exceeds", rate + "    levels: {P1: {above: «100%»}}", "from 0% to 99.99%"},
-		{"an infinite share", rate + "    levels: {P1: {above: «.inf»}}", "want a percentage"},
-		{"a share that is no number", rate + "    levels: {P1: {above: «NaN%»}}", "want a percentage"},
-		{"a negative share", rate + "    levels: {P1: {above: «-5%»}}", "want a percentage"},
-		{"a level without a limit", rate + "    levels: {P1: «{»for: 5m}}", "above is missing"},
-		{"a for of seconds", rate + "    levels: {P1: {above: 5%, for: «30s»}}", "whole minutes from 1m to 6h"},
-		{"a worse level with a lower limit", rate + "    levels: {P2: {above: 5%}, P1: {above: «1%»}}", "P1 is worse than P2 and must have the higher limit: want more than 5%, found 1%"},
-		{"two levels that are one", rate + "    levels: {P1: {above: «5%»}, P2: {above: 5%}}", "raise the limit above 5%, or the for above 1m"},
-		{"a limit slower than the lag", slow + "    levels: {P1: {above: «2m»}}", "raise sources.signoz.lag to 2m or more"},
-		{"a recovery over the limit", rate + ok + "    recover: {below: «6%»}", "want at most 5%, found 6%"},
-		{"certainty", rate + ok + "    confidence: «100%»", "from 50% to 99.99%"},
-		{"a runbook that is no link", rate + ok + "    runbook: «wiki/api»", "begins with https://"},
-
-		// public words
-		{"a placeholder of the template", rate + ok + "    public: {symptom: «\"errors in <component>\"»}", "customers would read the placeholder <component>"},
-		{"a placeholder of the mail", rate + ok + "    public: {impact: «\"errors for {NAME}\"»}", "customers would read the placeholder {NAME}"},
-		{"a line break", rate + ok + "    public: {symptom: «\"errors\\nBcc: x\"»}", "line break"},
-		{"an invisible character", rate + ok + "    public: {symptom: «\"errors\u202e\"»}", "invisible"},
-		{"a symptom that is too long", rate + ok + "    public: {symptom: «" + strings.Repeat("x", 81) + "»}", "it has 81 characters, at most 80 fit"},
-		{"an empty symptom", rate + ok + "    public: {symptom: «\" \"»}", "customers would read nothing"},
-		{"a full stop", rate + ok + "    public: {symptom: «elevated errors.»}", "full stop"},
-		{"an IP address", rate + ok + "    public: {symptom: «errors on 10.0.0.7»}", "the IP address 10.0.0.7"},
-		{"an IPv6 address with a port", rate + ok + "    public: {symptom: «\"errors on [fd00::7]:8080\"»}", "the IP address [fd00::7]:8080"},
-		{"a host", rate + ok + "    public: {symptom: «errors on db-1.prod.internal»}", "the host name db-1.prod.internal"},
-		{"a host of one word", rate + ok + "    public: {symptom: «\"errors on postgres:5432\"»}", "the host name postgres:5432"},
-		{"an address of the web", rate + ok + "    public: {workaround: «\"see https://wiki/x\"»}", "the address https://wiki/x"},
-		{"a query", rate + ok + "    public: {impact: «errors in SELECT 1 FROM flags»}", "database query"},
-		{"a trace id", rate + ok + "    public: {impact: «errors as in 4bf92f3577b34da6a3ce929d0e0e4736»}", "the id 4bf92f"},
-		{"a service's name", rate + ok + "    where: {services: [flags-api]}\n    public: {impact: «errors in flags-api»}", "the name of the service flags-api"},
-		{"a placeholder in a component's name", "components: [{id: a, name: «<name>»}]", "the placeholder <name>"},
-	} {
+	var golden strings.Builder
+	for _, test := range slices.Concat(fileMistakes, ruleMistakes) {
 		t.Run(test.name, func(t *testing.T) {
 			text, at := test.yaml, Pos{}
 			if strings.Contains(text, "«") {
@@ -200,6 +195,7 @@ func TestEachMistake(t *testing.T) {
 			if len(all) != 1 {
 				t.Fatalf("want one mistake, got %d:\n%v", len(all), err)
 			}
+			fmt.Fprintf(&golden, "# %s\n%v\n", test.name, all[0])
 			if !strings.Contains(all[0].Msg, test.want) {
 				t.Errorf("%q does not say %q", all[0].Msg, test.want)
 			}
@@ -211,7 +207,28 @@ func TestEachMistake(t *testing.T) {
 			}
 		})
 	}
+	asGolden(t, "testdata/each-mistake.golden", golden.String())
 }
+
+// asGolden compares with a file that -update writes.
+func asGolden(t *testing.T, name, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s differs (run with -update, then read the diff): %s", name, diff)
+	}
+}
+
+// byName compares time zones.
+var byName = cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })
 
 func parse(t *testing.T, texts ...string) *Config {
 	t.Helper()
@@ -242,19 +259,25 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("%+v", c.Components)
 	}
 	only := parse(t, "sources: {signoz: {dsn: \"clickhouse://ch:9000\"}}")
-	c.SigNoz.DSN = "clickhouse://ch:9000"
-	if diff := cmp.Diff(c, only); diff != "" {
+	c.SigNoz.DSN, c.Files = "clickhouse://ch:9000", []string{"a.yaml"}
+	if diff := cmp.Diff(c, only, byName); diff != "" {
 		t.Errorf("a file with only an address differs from the defaults: %s", diff)
 	}
 }
 
-func TestStarterRules(t *testing.T) {
+func TestTheStarterPack(t *testing.T) {
 	c := Default()
-	signals := map[Signal]bool{}
+	var ids []string
 	for _, r := range c.Rules {
-		signals[r.Signal] = true
+		ids = append(ids, r.ID+" "+r.Signal.String())
 		if !r.Where.Services.Match("anything") || !r.Where.Regions.Match("") {
 			t.Errorf("%s leaves services or regions out", r.ID)
+		}
+		if r.Signal.Kind == KindSilence {
+			if r.Stream().String() != "" || r.Levels[0].Severity != P4 {
+				t.Errorf("%s: a service that only answers health checks is not silent, and spans alone tell no outage: %+v", r.ID, r)
+			}
+			continue
 		}
 		for _, route := range []string{"/health", "/healthz", "GET /health", "/api/readyz", "/v1/stream/{envKey}", "/ws", "grpc.health.v1.Health/Check", "/metrics"} {
 			if r.Where.Routes.Match(route) {
@@ -266,19 +289,22 @@ func TestStarterRules(t *testing.T) {
 				t.Errorf("%s does not judge %q", r.ID, route)
 			}
 		}
-		if r.Where.Stream() != c.Rules[0].Where.Stream() {
+		if r.Stream().String() != c.Rules[0].Stream().String() {
 			t.Errorf("%s reads a stream of its own", r.ID)
 		}
 	}
-	if !signals[Signal{Kind: KindErrorRate}] || !signals[Signal{KindQuantile, 9900}] || len(c.Rules) != 2 {
-		t.Errorf("%+v", c.Rules)
+	if want := []string{"service-errors error_rate", "service-latency p99", "silent-service silence", "silent-region silence"}; !slices.Equal(ids, want) {
+		t.Errorf("rules %q", ids)
 	}
 	own := parse(t, "components: [{id: api}]")
-	if len(own.Rules) != 2 || len(own.Components) != 2 || own.Components[1].ID != "service" {
+	if len(own.Rules) != len(c.Rules) || len(own.Components) != 2 || own.Components[1].ID != "service" {
 		t.Errorf("components without rules: %+v", own)
 	}
 	if c := parse(t, rate+ok); len(c.Rules) != 1 || len(c.Components) != 1 {
-		t.Errorf("the starter rules apply beside others: %+v", c)
+		t.Errorf("the starter pack applies beside other rules: %+v", c)
+	}
+	if c := parse(t, rate+ok+"packs: [opentelemetry]"); len(c.Rules) != 5 || len(c.Components) != 2 {
+		t.Errorf("the starter pack does not apply where it is named: %+v", c)
 	}
 }
 
@@ -286,21 +312,22 @@ func TestRuleDefaults(t *testing.T) {
 	c := parse(t, rate+"    levels: {P2: {above: 1%, for: 10m}, P0: {above: 50%}, P1: {above: 5 %, for: 5m}}\n"+
 		"  - {id: b, component: api, signal: p99.9, levels: {P3: {above: 1m}}, window: 1h, confidence: 99.99%, recover: {for: 6h}}\n"+
 		"  - {id: c, component: api, signal: p99.90, levels: {P3: {above: 800ms}, P1: {above: 800ms, for: 2m}}, recover: {below: 0.5s}}\n")
+	usual := builtIn().where
 	want := []Rule{
 		{
-			ID: "a", Component: "api", Signal: Signal{Kind: KindErrorRate}, Window: 5 * time.Minute,
-			Levels:  []Level{{P0, 0.5, time.Minute}, {P1, 0.05, 5 * time.Minute}, {P2, 0.01, 10 * time.Minute}},
+			ID: "a", Component: "api", Signal: Signal{Kind: KindErrorRate}, Window: 5 * time.Minute, Where: usual,
+			Levels:  []Level{{Severity: P0, Limit: 0.5, For: time.Minute}, {Severity: P1, Limit: 0.05, For: 5 * time.Minute}, {Severity: P2, Limit: 0.01, For: 10 * time.Minute}},
 			Recover: Recover{0.01, 10 * time.Minute}, Confidence: 0.95,
 			Public: Words{Symptom: "elevated errors", Impact: "failed requests"}, Pos: Pos{"a.yaml", 3, 5},
 		},
 		{
-			ID: "b", Component: "api", Signal: Signal{KindQuantile, 9990}, Window: time.Hour,
-			Levels: []Level{{P3, float64(time.Minute), time.Minute}}, Recover: Recover{float64(time.Minute), 6 * time.Hour}, Confidence: 0.9999,
+			ID: "b", Component: "api", Signal: Signal{Kind: KindQuantile, Quantile: 9990}, Window: time.Hour, Where: usual,
+			Levels: []Level{{Severity: P3, Limit: float64(time.Minute), For: time.Minute}}, Recover: Recover{float64(time.Minute), 6 * time.Hour}, Confidence: 0.9999,
 			Public: Words{Symptom: "slow responses", Impact: "slow responses"}, Pos: Pos{"a.yaml", 7, 5},
 		},
 		{
-			ID: "c", Component: "api", Signal: Signal{KindQuantile, 9990}, Window: 5 * time.Minute,
-			Levels:  []Level{{P1, 8e8, 2 * time.Minute}, {P3, 8e8, time.Minute}},
+			ID: "c", Component: "api", Signal: Signal{Kind: KindQuantile, Quantile: 9990}, Window: 5 * time.Minute, Where: usual,
+			Levels:  []Level{{Severity: P1, Limit: 8e8, For: 2 * time.Minute}, {Severity: P3, Limit: 8e8, For: time.Minute}},
 			Recover: Recover{5e8, time.Minute}, Confidence: 0.95,
 			Public: Words{Symptom: "slow responses", Impact: "slow responses"}, Pos: Pos{"a.yaml", 8, 5},
 		},
@@ -433,5 +460,20 @@ func TestUnits(t *testing.T) {
 		if back, ok := parseDuration(want); !ok || back != d {
 			t.Errorf("%q reads as %v", want, back)
 		}
+	}
+}
+
+// A rule that cannot be read hides nothing but those who name it.
+func TestOneMistakeHidesNoOther(t *testing.T) {
+	_, err := Parse([]File{{"a.yaml", []byte("components: [{id: api}]\nsilences: [{id: s, rules: [first], until: 2030-01-01, reason: x}]\n" +
+		"rules:\n  - {id: First, component: apo, signal: error_rates, levels: {P9: {above: 5%}}}\n" +
+		"  - {id: b, component: ap, signal: p99, levels: {P1: {above: 5s, confirm_with: [first]}}}\n" +
+		"  - {id: c, component: zzz, signal: p99, levels: {P1: {above: 5}}}\n")}})
+	var got []string
+	for _, e := range Mistakes(err) {
+		got = append(got, fmt.Sprintf("%d:%d", e.Pos.Line, e.Pos.Col))
+	}
+	if want := []string{"4:10", "4:28", "4:41", "4:63", "5:24", "6:24", "6:63"}; !slices.Equal(got, want) {
+		t.Errorf("mistakes at %v, want %v:\n%v", got, want, err)
 	}
 }

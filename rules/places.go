@@ -3,12 +3,13 @@ package rules
 import (
 	"regexp"
 	"slices"
+	"strings"
 )
 
 var componentShape = shape{
 	example: "{id: api, name: Management API}",
-	keys:    []string{"id", "name", "description"},
-	hints:   notYet("group", "depends_on", "weight", "sla", "services"),
+	keys:    []string{"id", "name", "description", "depends_on"},
+	hints:   notYet("group", "weight", "sla", "services"),
 }
 
 func (d *draft) readComponents(v value) {
@@ -29,7 +30,93 @@ func (d *draft) readComponents(v value) {
 		}
 		c.Name = o.get("name").words(80, "Management API", c.ID)
 		c.Description = o.get("description").words(200, "Projects, flags and members", "")
+		c.DependsOn = d.readDependsOn(o.get("depends_on"), c.ID)
 		d.cfg.Components = append(d.cfg.Components, c)
+	}
+}
+
+// readDependsOn reads which components' incidents explain those of id.
+func (d *draft) readDependsOn(v value, id string) []string {
+	names, places, ok := v.texts("[database]")
+	if ok && len(names) == 0 && v.given() {
+		v.mistake("the list is empty: name a component, or leave the key out")
+	}
+	twice := map[string]bool{}
+	for i, name := range names {
+		if twice[name] {
+			places[i].mistake("%s stands twice: keep one", shorten(name))
+			continue
+		}
+		twice[name] = true
+		places[i].later(func() string {
+			if _, declared := d.components[name]; !declared && !d.unread {
+				return "unknown component " + unknown(name, sortedNames(&d.componentNames, d.components))
+			}
+			if circle := d.circles()[id]; slices.Contains(circle, name) && circle[1] == name {
+				return "this leads in a circle, " + shorten(strings.Join(circle, " → ")) + ", and explains nothing: take one of them out"
+			}
+			return ""
+		})
+	}
+	return names
+}
+
+// circles gives, for each component at which a circle of dependencies closes,
+// the way round.
+func (d *draft) circles() map[string][]string {
+	if d.circular != nil {
+		return d.circular
+	}
+	d.circular = map[string][]string{}
+	needs, done := map[string][]string{}, map[string]bool{}
+	for _, c := range d.cfg.Components {
+		needs[c.ID] = c.DependsOn
+	}
+	var way []string
+	at := map[string]int{} // in way
+	var walk func(id string)
+	walk = func(id string) {
+		i, around := at[id]
+		last := len(way) - 1
+		switch {
+		case around && d.circular[way[last]] == nil:
+			d.circular[way[last]] = append([]string{way[last]}, way[i:]...)
+			return
+		case around, done[id]:
+			return
+		}
+		at[id], way = len(way), append(way, id)
+		for _, next := range needs[id] {
+			walk(next)
+		}
+		delete(at, id)
+		way, done[id] = way[:len(way)-1], true
+	}
+	for _, c := range d.cfg.Components {
+		walk(c.ID)
+	}
+	return d.circular
+}
+
+var serviceShape = shape{
+	example: "{names: [api], sample_rate: 10%}",
+	keys:    []string{"names", "sample_rate"},
+	hints:   notYet("public", "component", "owner"),
+}
+
+func (d *draft) readServices(v value) {
+	items, _ := v.list("[" + serviceShape.example + "]")
+	for _, item := range items {
+		item.name = "service"
+		o, ok := item.object(serviceShape)
+		if !ok {
+			continue
+		}
+		s := Service{Names: readPatterns(o.need("names", "names: [api]"), nil), SampleRate: 1, Pos: item.pos()}
+		if f, ok := o.need("sample_rate", "sample_rate: 10%").share(0.000001, 1, "10%"); ok {
+			s.SampleRate = f
+		}
+		d.cfg.Services = append(d.cfg.Services, s)
 	}
 }
 

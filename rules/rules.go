@@ -21,10 +21,14 @@ type Rule struct {
 	Component  string // ID of a declared component
 	Signal     Signal
 	Where      Where
-	Window     time.Duration // whole minutes
+	HTTP5xx    bool          // errors: [span, http_5xx]: a response of 500 … 599 is an error, whatever the span's status
+	Window     time.Duration // whole minutes; zero for burn_rate, whose levels have windows of their own
 	Levels     []Level       // worst first, at least one
 	Recover    Recover
-	Confidence float64 // one-sided, 0.5 … 0.9999; 0.95 by default
+	Confidence float64    // one-sided, 0.5 … 0.9999; 0.95 by default
+	Baseline   Baseline   // what the levels' Times are times of; zero: none
+	Spread     []Spread   // worst first
+	Overrides  []Override // the first that covers a series counts
 	Public     Words
 	Runbook    string // link for the people on call; never public
 	Pos        Pos    // where the rule begins
@@ -36,16 +40,51 @@ type Signal struct {
 	// Quantile is the NN of pNN in hundredths of a percent (p99 is 9900, p99.9
 	// is 9990), so that ranks are computed in integers. Zero for other kinds.
 	Quantile uint64
+
+	Codes []Codes // status_share: the response codes whose share it is
+
+	// burn_rate: the budget is 1 − Objective of all requests in Period. A
+	// request spends of it by failing or, with Slow set, by taking longer.
+	Objective float64
+	Period    time.Duration
+	Slow      time.Duration
+
+	Gauge string // gauge: the name that a probe gives it
+
+	Of Group // silence: whose silence
 }
 
 // Kind is a kind of signal.
 type Kind uint8
 
 const (
-	KindUnknown   Kind = iota
-	KindErrorRate      // errors ÷ requests, 0 … 1
-	KindQuantile       // pNN of durations, nanoseconds
+	KindUnknown     Kind = iota
+	KindErrorRate        // errors ÷ requests, 0 … 1
+	KindQuantile         // pNN of durations, nanoseconds
+	KindRequestRate      // requests a minute, of real requests where spans are sampled
+	KindStatusShare      // responses with certain codes ÷ requests, 0 … 1
+	KindBurnRate         // how many times faster than allowed the error budget is spent
+	KindGauge            // a probe's figure
+	KindSilence          // minutes without a request, while others go on
 )
+
+// Group says what is silent together.
+type Group uint8
+
+const (
+	OfSeries  Group = iota // each (service, region) by itself
+	OfService              // a service, in all its regions
+	OfRegion               // a region, with all its services
+)
+
+// Codes is a range of response codes, both ends included: 401 … 401, 500 … 599.
+type Codes struct{ From, To uint16 }
+
+// Ratio reports whether the signal is a share of requests, on which a bound can
+// be put.
+func (s Signal) Ratio() bool {
+	return s.Kind == KindErrorRate || s.Kind == KindStatusShare || s.Kind == KindBurnRate
+}
 
 // String gives the signal's name as written in YAML.
 func (s Signal) String() string {
@@ -57,6 +96,16 @@ func (s Signal) String() string {
 			return fmt.Sprintf("p%d", s.Quantile/100)
 		}
 		return "p" + strings.TrimRight(fmt.Sprintf("%.2f", float64(s.Quantile)/100), "0")
+	case KindRequestRate:
+		return "request_rate"
+	case KindStatusShare:
+		return "status_share"
+	case KindBurnRate:
+		return "burn_rate"
+	case KindGauge:
+		return "gauge"
+	case KindSilence:
+		return "silence"
 	default:
 		return "unknown"
 	}
@@ -65,27 +114,193 @@ func (s Signal) String() string {
 // Level is one severity's condition.
 type Level struct {
 	Severity Severity
-	Above    float64       // a ratio (0 … 1) for error_rate, nanoseconds for pNN
-	For      time.Duration // whole minutes, at least one
+
+	// Limit may not be exceeded: a ratio (0 … 1) for error_rate and
+	// status_share, nanoseconds for pNN, requests a minute for request_rate,
+	// the gauge's own unit for gauge. With Under set, the value may not be
+	// below it. It is 0 (with Under: +Inf) where only Times is written, and
+	// means nothing for burn_rate and silence.
+	Limit float64
+	Under bool
+
+	// Times, unless 0, is how many times its baseline the value must exceed,
+	// too (with Under: fall below). For pNN it is the share of requests slower
+	// than Limit that is compared.
+	Times float64
+
+	// Burn holds pairs of windows, one of which must burn too fast; for
+	// burn_rate alone.
+	Burn []Burn
+
+	For time.Duration // whole minutes, at least one
+
+	// ConfirmWith names rules, one of which must be bad in the same region for
+	// this level to hold.
+	ConfirmWith []string
+}
+
+// Burn is a pair of windows, both of which must burn the budget faster than
+// Factor times what is allowed.
+type Burn struct {
+	Long, Short time.Duration // whole minutes; above an hour whole 5 minutes
+	Factor      float64
 }
 
 // Recover is the condition under which an incident's cell is well again.
 type Recover struct {
-	Below float64       // in the unit of Level.Above; at or below it is well
+	// Limit is in the unit of Level.Limit; at or below it (for a rule whose
+	// levels are Under: at or above it) it is well. For burn_rate it is a
+	// factor, asked of every short window.
+	Limit float64
 	For   time.Duration // whole minutes, at least one
 }
 
-// Where chooses spans. Services and Regions choose among series; Routes chooses
-// among the spans of a series, and so makes a stream of its own.
+// Baseline is an earlier window that the newest is compared with: it is Over
+// long, and ends Ago before the newest one does.
+type Baseline struct{ Ago, Over time.Duration }
+
+// Spread raises the severity when the rule holds widely. One of its
+// conditions is set.
+type Spread struct {
+	Severity   Severity
+	AllRegions bool    // in every region that the rule looks at and that has traffic, two at least
+	Regions    int     // in so many regions
+	Share      float64 // in regions with more than this share of the requests
+}
+
+// Override is what differs for some services and regions. What it leaves out
+// is the rule's.
+type Override struct {
+	Services, Regions Patterns
+	Levels            []Level
+	Recover           Recover // zero: the rule's
+	Confidence        float64 // 0: the rule's
+	Pos               Pos
+}
+
+// For gives the rule as it is for one series.
+func (r Rule) For(service, region string) Rule {
+	for _, o := range r.Overrides {
+		if !o.Services.Match(service) || !o.Regions.Match(region) {
+			continue
+		}
+		if len(o.Levels) > 0 {
+			r.Levels = o.Levels
+		}
+		if o.Recover != (Recover{}) {
+			r.Recover = o.Recover
+		}
+		if o.Confidence != 0 {
+			r.Confidence = o.Confidence
+		}
+		break
+	}
+	r.Overrides = nil
+	return r
+}
+
+// Source says what feeds the rule: "spans" or "probes".
+func (r Rule) Source() string {
+	if r.Where.FromProbes {
+		return SourceProbes
+	}
+	return SourceSpans
+}
+
+// The sources of minutes.
+const (
+	SourceSpans  = "spans"
+	SourceProbes = "probes"
+)
+
+// Where chooses what a rule looks at. Services, Regions and Probes choose among
+// series; the rest chooses among the spans of a series, and so makes a stream
+// of its own.
 type Where struct {
 	Services Patterns
 	Regions  Patterns
-	Routes   Patterns
+
+	// FromProbes says that the rule looks at probes and not at spans: at those
+	// that Probes chooses. A probe's series has its ID as the service.
+	FromProbes bool
+	Probes     Patterns
+
+	Routes     Patterns
+	Operations Patterns // names of spans
+	Kinds      []string // sorted: client, consumer, internal, producer, server; empty: consumer and server
+	Attributes []Attribute
 }
 
-// Stream names the spans that w chooses within a service and region. Two rules
-// with the same choice share a stream; "" is every entry span.
-func (w Where) Stream() string { return w.Routes.String() }
+// Attribute chooses spans by an attribute of theirs. A span without it has "".
+type Attribute struct {
+	Key string
+	Patterns
+}
+
+// Chooses reports whether a series is looked at.
+func (w Where) Chooses(service, region string) bool {
+	if w.FromProbes {
+		return w.Probes.Match(service) && w.Regions.Match(region)
+	}
+	return w.Services.Match(service) && w.Regions.Match(region)
+}
+
+// Stream is which spans of a service and region are counted, and what of them.
+// Rules with equal streams share their minutes.
+type Stream struct {
+	Probes     bool // not spans: the checks of a probe
+	Routes     Patterns
+	Operations Patterns
+	Kinds      []string
+	Attributes []Attribute
+	HTTP5xx    bool
+	Codes      []Codes
+}
+
+// Stream gives the stream that the rule looks at.
+func (r Rule) Stream() Stream {
+	if r.Where.FromProbes {
+		return Stream{Probes: true}
+	}
+	return Stream{
+		Routes: r.Where.Routes, Operations: r.Where.Operations, Kinds: r.Where.Kinds, Attributes: r.Where.Attributes,
+		HTTP5xx: r.HTTP5xx, Codes: r.Signal.Codes,
+	}
+}
+
+// ProbeStream is the name of the stream that all probes share.
+const ProbeStream = "probes"
+
+// String names the stream, the same for equal ones; "" is every entry span,
+// with the errors that spans say.
+func (s Stream) String() string {
+	if s.Probes {
+		return ProbeStream
+	}
+	var b strings.Builder
+	part := func(name, value string) {
+		if value == "" {
+			return
+		}
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(name + "=" + value)
+	}
+	part("routes", s.Routes.String())
+	part("operations", s.Operations.String())
+	part("kinds", strings.Join(s.Kinds, ","))
+	for _, a := range s.Attributes {
+		part(fmt.Sprintf("%q", a.Key), a.Patterns.String())
+	}
+	if s.HTTP5xx {
+		part("errors", "http_5xx")
+	}
+	for _, c := range s.Codes {
+		part("code", fmt.Sprintf("%d-%d", c.From, c.To))
+	}
+	return b.String()
+}
 
 // Patterns is a list of globs and of exceptions. Empty, it matches everything.
 type Patterns struct {
@@ -160,6 +375,7 @@ type Component struct {
 	ID          string
 	Name        string
 	Description string
+	DependsOn   []string // IDs of components whose incidents explain this one's
 	Pos         Pos
 }
 
@@ -181,10 +397,38 @@ type Config struct {
 	Listen       Listen
 	CatchUp      time.Duration // how much missed time is judged after a stop; 6 h by default
 
-	Policies   map[Severity]Policy // all of P0 … P4
-	Components []Component         // in the order of the page
-	Regions    []Region            // in the order of the page
-	Rules      []Rule
+	ReopenWithin time.Duration // an incident that breaks again so soon after its end is the same one; 30 min by default
+
+	Policies    map[Severity]Policy // all of P0 … P4
+	Components  []Component         // in the order of the page
+	Regions     []Region            // in the order of the page
+	Services    []Service
+	Probes      []Probe
+	Maintenance []Maintenance
+	Silences    []Silence
+	Rules       []Rule
+	Tests       []Test
+	Zone        *time.Location // for times without a zone, and for what is night; UTC by default
+
+	Files   []string // every file that was read, in order: what to watch for changes
+	LeftOut []string // what of the packs does not apply here and why, a sentence each
+}
+
+// Service says what is known of some services.
+type Service struct {
+	Names      Patterns
+	SampleRate float64 // share of requests whose spans are stored, 0 … 1; 1 by default
+	Pos        Pos
+}
+
+// SampleRate gives the share of a service's requests that its spans stand for.
+func (c *Config) SampleRate(service string) float64 {
+	for _, s := range c.Services {
+		if s.Names.Match(service) {
+			return s.SampleRate
+		}
+	}
+	return 1
 }
 
 // SigNoz is where SigNoz's ClickHouse is and how its rows are read.
@@ -233,6 +477,26 @@ func (c *Config) Rule(id string) (Rule, bool) {
 		}
 	}
 	return Rule{}, false
+}
+
+// DependsOn reports whether a component depends on another, at once or through
+// others.
+func (c *Config) DependsOn(component, on string) bool {
+	seen := map[string]bool{}
+	var reaches func(id string) bool
+	reaches = func(id string) bool {
+		if seen[id] {
+			return false
+		}
+		seen[id] = true
+		for _, x := range c.Components {
+			if x.ID == id && slices.ContainsFunc(x.DependsOn, func(d string) bool { return d == on || reaches(d) }) {
+				return true
+			}
+		}
+		return false
+	}
+	return reaches(component)
 }
 
 // RegionOf maps a value of the region attribute to a region's code. A value

@@ -48,6 +48,7 @@ var (
 
 	lagSpan       = span{0, time.Hour, time.Second, "60s"}
 	catchUpSpan   = span{0, 7 * 24 * time.Hour, time.Minute, "6h"}
+	reopenSpan    = span{0, day, time.Second, "30m"}
 	attributeName = regexp.MustCompile(`^[A-Za-z0-9_.:/-]{1,128}$`)
 )
 
@@ -65,6 +66,9 @@ func (d *draft) readService(o object) {
 	d.readPage(o.get("page"))
 	d.readListen(o.get("listen"))
 	set(o.get("catch_up"), catchUpSpan, &d.cfg.CatchUp)
+	set(o.get("reopen_within"), reopenSpan, &d.cfg.ReopenWithin)
+	o.get("zone").zone(&d.zone)
+	d.readPackNames(o.get("packs"))
 }
 
 // set overrides a default.
@@ -124,7 +128,8 @@ func (d *draft) readSigNoz(v value) {
 		}
 		to.Region = names
 	}
-	set(o.get("lag"), lagSpan, &to.Lag)
+	d.lag = o.get("lag")
+	set(d.lag, lagSpan, &to.Lag)
 	set(o.get("settle"), lagSpan, &to.Settle)
 	if n, ok := o.get("max_series").number(1, 1_000_000, "2000"); ok {
 		to.MaxSeries = n

@@ -14,15 +14,26 @@ func unknown(word string, known []string) string {
 	if len(known) == 0 {
 		return fmt.Sprintf("%q: none are declared", shorten(word))
 	}
-	return fmt.Sprintf("%q: want one of %s", shorten(word), strings.Join(known, " "))
+	more := ""
+	if len(known) > mostListed {
+		known, more = known[:mostListed], fmt.Sprintf(" … (%d more)", len(known)-mostListed)
+	}
+	return fmt.Sprintf("%q: want one of %s%s", shorten(word), strings.Join(known, " "), more)
 }
+
+// A file that is nothing but mistakes must not cost more than a moment, nor
+// should one mistake fill a screen.
+const (
+	mostListed   = 40
+	mostCompared = 500
+)
 
 // nearest finds the one known word within a third of word's length, one letter
 // at least. Words of two letters match but for their case only, and between
 // equals none is chosen.
 func nearest(word string, known []string) (string, bool) {
 	w := []rune(strings.ToLower(word))
-	if len(w) > 60 {
+	if len(w) > 60 || len(known) > mostCompared {
 		return "", false
 	}
 	limit := max(1, len(w)/3)

@@ -29,6 +29,9 @@ func (v value) mistake(format string, args ...any) {
 
 // later reports like mistake, once everything is read, if check says why.
 func (v value) later(check func() string) {
+	if !v.given() {
+		return
+	}
 	v.src.draft.checks = append(v.src.draft.checks, func() {
 		if why := check(); why != "" {
 			v.mistake("%s", why)
@@ -245,6 +248,12 @@ type shape struct {
 	example string
 	keys    []string
 	hints   map[string]string // what to say of other keys that people may try
+}
+
+// like gives the shape with another example.
+func (sh shape) like(example string) shape {
+	sh.example = example
+	return sh
 }
 
 // notYet makes hints for keys of later versions.

@@ -142,8 +142,11 @@ func (s *source) syntaxMistake(err error) {
 			at = Pos{Line: t.Position.Line, Col: t.Position.Column}
 		}
 	}
-	s.mistakeAt(at, "this is not YAML: %s", msg)
+	s.mistakeAt(at, "this is not YAML: %s", inOneLine.Replace(msg))
 }
+
+// inOneLine spells out what would break a line of mistakes.
+var inOneLine = strings.NewReplacer("\t", `\t`, "\n", " ", "\r", " ")
 
 // anchorFinder notes what each anchor stands for before anything is read.
 type anchorFinder struct{ s *source }

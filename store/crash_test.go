@@ -14,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/featuresignals/tocsin/evaluator"
 	"github.com/featuresignals/tocsin/incident"
+	"github.com/featuresignals/tocsin/rules"
 )
 
 // childEnv names the file that a child of these tests writes to.
@@ -23,6 +25,9 @@ const childEnv = "TOCSIN_TEST_STORE"
 func TestMain(m *testing.M) {
 	if path := os.Getenv(childEnv); path != "" {
 		child(path)
+	}
+	if path := os.Getenv(migratorEnv); path != "" {
+		migrator(path)
 	}
 	os.Exit(m.Run())
 }
@@ -36,7 +41,7 @@ func child(path string) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	mark, err := db.Watermark(ctx)
+	mark, err := db.Watermark(ctx, rules.SourceSpans)
 	for ; err == nil; mark = mark.Add(time.Minute) {
 		if mark.IsZero() {
 			mark = noon
@@ -48,6 +53,7 @@ func child(path string) {
 				said(mark, incident.Post{Channel: "status", Due: mark}, incident.Post{Channel: "hook", Key: strconv.Itoa(n), Due: mark}),
 			},
 			Judged: mark.Add(time.Minute), Recorded: mark,
+			Turns: []incident.Turn{{Minute: mark.Add(time.Minute), Rule: "api-errors", Service: "api", Region: "eu", Now: evaluator.Bad}},
 		})
 		if err == nil {
 			fmt.Println(n)
@@ -60,8 +66,13 @@ func child(path string) {
 // spawn starts a child and gives its lines.
 func spawn(t *testing.T, path string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
+	return spawnAs(t, childEnv, path)
+}
+
+func spawnAs(t *testing.T, env, path string) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+path)
+	cmd.Env = append(os.Environ(), env+"="+path)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -105,6 +116,7 @@ func TestAKilledWriterLeavesWholeBatchesAndAllItReported(t *testing.T) {
 		}
 		for query, want := range map[string]int{
 			`SELECT count(*) FROM events`:                                      2 * minutes,
+			`SELECT count(*) FROM turns`:                                       minutes,
 			`SELECT count(*) FROM outbox WHERE key <> ''`:                      minutes,
 			`SELECT seq FROM outbox WHERE key = ''`:                            2 * minutes,
 			`SELECT (max(minute) - min(minute)) / 60000000000 + 1 FROM judged`: minutes,

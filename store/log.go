@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -12,11 +13,12 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/featuresignals/tocsin/incident"
+	"github.com/featuresignals/tocsin/rules"
 )
 
-// Append writes a batch: its events, the deliveries they call for and the
-// judged minute, all or nothing. The events it gives back are those that All
-// will yield. A delivery whose key its channel has seen before refuses the
+// Append writes a batch: its events, the deliveries they call for, the turns
+// and the judged minute, all or nothing. The events it gives back are those that
+// All will yield. A delivery whose key its channel has seen before refuses the
 // batch: keys are made from events, which are never decided twice.
 func (db *DB) Append(ctx context.Context, b incident.Batch) ([]incident.Event, error) {
 	if b.Recorded.IsZero() {
@@ -27,7 +29,10 @@ func (db *DB) Append(ctx context.Context, b incident.Batch) ([]incident.Event, e
 	}
 	stored := make([]incident.Event, 0, len(b.Events))
 	err := db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if err := judge(ctx, tx, b.Judged, b.Recorded); err != nil {
+		if err := judge(ctx, tx, b); err != nil {
+			return err
+		}
+		if err := insertTurns(ctx, tx, b.Turns); err != nil {
 			return err
 		}
 		for _, e := range b.Events {
@@ -50,22 +55,27 @@ func (db *DB) Append(ctx context.Context, b incident.Batch) ([]incident.Event, e
 	return stored, nil
 }
 
-// judge writes the minute into the journal.
-func judge(ctx context.Context, tx *sql.Tx, minute, recorded time.Time) error {
-	if minute.IsZero() {
+// judge writes the batch's minute into the journal of its source.
+func judge(ctx context.Context, tx *sql.Tx, b incident.Batch) error {
+	if b.Judged.IsZero() {
 		return nil
 	}
-	mark, err := watermark(ctx, tx)
+	source := sourceOf(b.Source)
+	mark, err := watermark(ctx, tx, source)
 	if err != nil {
 		return err
 	}
-	if !minute.After(mark) {
-		return fmt.Errorf("the minute until %s, with the watermark at %s: %w",
-			minute.UTC().Format(time.RFC3339), mark.Format(time.RFC3339), incident.ErrJudged)
+	if !b.Judged.After(mark) {
+		return fmt.Errorf("the minute of %s until %s, with the watermark at %s: %w",
+			source, b.Judged.UTC().Format(time.RFC3339), mark.Format(time.RFC3339), incident.ErrJudged)
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO judged (minute, recorded) VALUES (?, ?)`, nanos(minute), nanos(recorded))
+	_, err = tx.ExecContext(ctx, `INSERT INTO judged (source, minute, recorded) VALUES (?, ?, ?)`,
+		source, nanos(b.Judged), nanos(b.Recorded))
 	return err
 }
+
+// sourceOf gives the source that is meant: what names none comes from spans.
+func sourceOf(name string) string { return cmp.Or(name, rules.SourceSpans) }
 
 // insert writes an event and gives it back as it will be read.
 func insert(ctx context.Context, tx *sql.Tx, e incident.Event, recorded time.Time) (incident.Event, error) {
@@ -165,31 +175,33 @@ func event(seq int64, id, kind string, at, recorded int64, body []byte) (inciden
 	return e, nil
 }
 
-// Watermark gives the end of the newest judged minute. Before the first it is
-// what SetWatermark said, or zero.
-func (db *DB) Watermark(ctx context.Context) (time.Time, error) {
-	mark, err := watermark(ctx, db.r)
+// Watermark gives the end of the newest judged minute of a source. Before the
+// first it is what SetWatermark said, or zero.
+func (db *DB) Watermark(ctx context.Context, source string) (time.Time, error) {
+	mark, err := watermark(ctx, db.r, sourceOf(source))
 	return mark, db.explain(err)
 }
 
-// SetWatermark says where the journal starts: the minute after this one will be
-// the first to be judged. It is for a store that has judged nothing yet.
-func (db *DB) SetWatermark(ctx context.Context, minute time.Time) error {
+// SetWatermark says where a source's journal starts: the minute after this one
+// will be the first to be judged. It is for a store that has judged nothing of
+// the source yet.
+func (db *DB) SetWatermark(ctx context.Context, source string, minute time.Time) error {
+	source = sourceOf(source)
 	err := db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var n int
-		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM judged LIMIT 1)`).Scan(&n); err != nil {
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM judged WHERE source = ? LIMIT 1)`, source).Scan(&n); err != nil {
 			return err
 		}
 		if n > 0 {
 			return errors.New("minutes were judged already, and the journal only goes forward")
 		}
 		_, err := tx.ExecContext(ctx, `
-			INSERT INTO journal_start (one, minute) VALUES (1, ?)
-			ON CONFLICT (one) DO UPDATE SET minute = excluded.minute`, nanos(minute))
+			INSERT INTO journal_start (source, minute) VALUES (?, ?)
+			ON CONFLICT (source) DO UPDATE SET minute = excluded.minute`, source, nanos(minute))
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("start the journal of minutes at %s: %w", minute.UTC().Format(time.RFC3339), err)
+		return fmt.Errorf("start the journal of %s at %s: %w", source, minute.UTC().Format(time.RFC3339), err)
 	}
 	return nil
 }
@@ -197,11 +209,11 @@ func (db *DB) SetWatermark(ctx context.Context, minute time.Time) error {
 // watermark reads through q, a pool or a transaction.
 func watermark(ctx context.Context, q interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-},
+}, source string,
 ) (time.Time, error) {
 	var ns int64
 	err := q.QueryRowContext(ctx, `SELECT max(
-		coalesce((SELECT max(minute) FROM judged), 0),
-		coalesce((SELECT minute FROM journal_start), 0))`).Scan(&ns)
+		coalesce((SELECT max(minute) FROM judged WHERE source = ?1), 0),
+		coalesce((SELECT minute FROM journal_start WHERE source = ?1), 0))`, source).Scan(&ns)
 	return moment(ns), err
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/featuresignals/tocsin/incident"
+	"github.com/featuresignals/tocsin/rules"
 )
 
 // emptyFields names the fields of a struct that have their zero value.
@@ -90,7 +91,7 @@ func TestAMinuteIsJudgedOnce(t *testing.T) {
 	db := openNew(t)
 	mark := func() time.Time {
 		t.Helper()
-		m, err := db.Watermark(t.Context())
+		m, err := db.Watermark(t.Context(), rules.SourceSpans)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,10 +100,10 @@ func TestAMinuteIsJudgedOnce(t *testing.T) {
 	if !mark().IsZero() {
 		t.Errorf("a new store has the watermark %v", mark())
 	}
-	if err := db.SetWatermark(t.Context(), noon.Add(-time.Hour)); err != nil {
+	if err := db.SetWatermark(t.Context(), rules.SourceSpans, noon.Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.SetWatermark(t.Context(), noon); err != nil {
+	if err := db.SetWatermark(t.Context(), rules.SourceSpans, noon); err != nil {
 		t.Fatal("before the first judged minute the start may move:", err)
 	}
 	if !mark().Equal(noon) || count(t, db, `SELECT count(*) FROM judged`) != 0 {
@@ -142,11 +143,11 @@ func TestAMinuteIsJudgedOnce(t *testing.T) {
 	if !mark().Equal(noon.Add(5 * time.Minute)) {
 		t.Errorf("the watermark is %v", mark())
 	}
-	if err := db.SetWatermark(t.Context(), noon.Add(time.Hour)); err == nil {
+	if err := db.SetWatermark(t.Context(), rules.SourceSpans, noon.Add(time.Hour)); err == nil {
 		t.Error("the start moved after minutes were judged")
 	}
 	// The schema itself refuses what the code would not do.
-	if _, err := db.w.ExecContext(t.Context(), `INSERT INTO judged (minute, recorded) VALUES (?, 1)`, nanos(noon.Add(2*time.Minute))); err == nil {
+	if _, err := db.w.ExecContext(t.Context(), `INSERT INTO judged (source, minute, recorded) VALUES ('spans', ?, 1)`, nanos(noon.Add(2*time.Minute))); err == nil {
 		t.Error("a minute was put in out of order")
 	}
 }
@@ -181,52 +182,6 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	appendTo(t, db, incident.Batch{Events: []incident.Event{full2()}, Judged: noon.Add(time.Duration(stored) * time.Minute)})
-}
-
-func TestTrimForgetsOnlyWhatIsOver(t *testing.T) {
-	db := openNew(t)
-	ctx := t.Context()
-	for i := range 4 {
-		at := noon.Add(time.Duration(i) * time.Hour)
-		appendTo(t, db, incident.Batch{Judged: at, Recorded: at, Events: []incident.Event{
-			said(at, incident.Post{Channel: "hook", Key: fmt.Sprint("k", i), Due: at}, incident.Post{Channel: "status", Due: at}),
-		}})
-	}
-	rows, _, err := db.Due(ctx, "hook", noon.Add(4*time.Hour), 10)
-	if err != nil || len(rows) != 4 {
-		t.Fatalf("%d rows are due (%v), want 4", len(rows), err)
-	}
-	page, _, err := db.Due(ctx, "status", noon.Add(4*time.Hour), 10)
-	if err != nil || len(page) != 1 {
-		t.Fatalf("%d pages are due (%v), want 1", len(page), err)
-	}
-	for _, err := range []error{
-		db.Done(ctx, rows[0].ID, rows[0].Seq, "r", noon),
-		db.Done(ctx, rows[1].ID, rows[1].Seq, "r", noon.Add(48*time.Hour)),
-		db.Dead(ctx, rows[2].ID, "gone", noon),
-		db.Done(ctx, page[0].ID, page[0].Seq, "hash", noon),
-		db.Trim(ctx, noon.Add(2*time.Hour)),
-	} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	for query, want := range map[string]int{
-		`SELECT count(*) FROM events`:                  4, // none is ever removed
-		`SELECT count(*) FROM judged`:                  2,
-		`SELECT count(*) FROM outbox`:                  4, // less k0
-		`SELECT count(*) FROM outbox WHERE key = 'k0'`: 0,
-	} {
-		if got := count(t, db, query); got != want {
-			t.Errorf("%s is %d, want %d", query, got, want)
-		}
-	}
-	if err := db.Trim(ctx, noon.AddDate(1, 0, 0)); err != nil {
-		t.Fatal(err)
-	}
-	if mark, err := db.Watermark(ctx); err != nil || !mark.Equal(noon.Add(3*time.Hour)) {
-		t.Errorf("the watermark is %v (%v): trimming must not move it", mark, err)
-	}
 }
 
 // BenchmarkAppend stores a round that says something about an incident.

@@ -172,22 +172,3 @@ func (db *DB) rows(ctx context.Context, query string, args ...any) ([]DeadLetter
 	}
 	return out, rows.Err()
 }
-
-// Trim is house-keeping: it forgets judged minutes and deliveries that went out
-// before the given time. Events, dead letters, each page's row and the newest
-// judged minute stay.
-func (db *DB) Trim(ctx context.Context, before time.Time) error {
-	err := db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM judged
-			WHERE minute < ? AND minute < (SELECT max(minute) FROM judged)`, nanos(before))
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM outbox WHERE state = 'done' AND key <> '' AND ended < ?`, nanos(before))
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("trim the store: %w", err)
-	}
-	return nil
-}

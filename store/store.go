@@ -1,10 +1,12 @@
 // Package store keeps what must survive: the events, the deliveries that wait
-// to go out, and which minutes were judged. It is one SQLite file.
+// to go out, which minutes were judged, where a verdict turned, and the minutes
+// that probes found. It is one SQLite file.
 //
 // An event, the deliveries it calls for and the minute that gave it are written
 // in one transaction that is on the disk before Append comes back, so that a
 // crash at any instruction leaves either all of them or none. DB is an
-// incident.Log and a publisher.Outbox. One process at a time may have the file
+// incident.Log, a publisher.Outbox and, for the minutes of probes, an
+// evaluator.Source. One process at a time may have the file
 // open: a lock beside it, which the kernel lets go when its holder dies, keeps
 // a second one out.
 package store
@@ -25,6 +27,7 @@ import (
 	"modernc.org/sqlite" // also registers the driver
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/featuresignals/tocsin/evaluator"
 	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/publisher"
 )
@@ -40,6 +43,7 @@ type DB struct {
 var (
 	_ incident.Log     = (*DB)(nil)
 	_ publisher.Outbox = (*DB)(nil)
+	_ evaluator.Source = (*DB)(nil)
 )
 
 // busyTimeout is how long a statement waits for another program that holds

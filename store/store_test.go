@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,7 +81,7 @@ func full() incident.Event {
 		By: "rule:api-errors", Component: "api", Region: "eu", Rule: "api-errors", Service: "featuresignals-api",
 		Severity: rules.P1, State: incident.Monitoring, Sense: incident.SenseThin, Began: at(-5),
 		Value: 0.1 + 0.2, Limit: 0.05, Requests: 1<<64 - 1, Errors: 3, Why: "15 % of 1,000 requests > 5 %, \"quoted\" <&> \u2028",
-		Due: at(2),
+		Cause: "INC-2026-0006", Plan: "maintenance db-upgrade", Due: at(2),
 		Update: &incident.Update{
 			Number: 3, State: incident.Monitoring, Severity: rules.P0, Trend: incident.TrendCalm,
 			Said: at(3), AsOf: at(4), Late: true, Calm: 7 * time.Minute, Watching: 3 * time.Minute, Blind: at(5),
@@ -88,6 +89,7 @@ func full() incident.Event {
 			Words:    rules.Words{Symptom: "elevated errors", Impact: "see failed requests", Workaround: "retry"},
 			Quantile: 9990, Value: 2.5e9,
 			Regions: []incident.RegionState{{Region: "eu", Severity: rules.P1, Slow: true}, {Region: "us"}},
+			Also:    []string{"web"},
 		},
 		Posts: []incident.Post{{Channel: "status", Due: at(7)}, {Channel: "hook", Key: "INC-2026-0007/3", Due: at(8)}},
 	}
@@ -272,7 +274,7 @@ func TestItCanBeReadBesideARunningService(t *testing.T) {
 	if n := len(all(t, reader)); n != 2 {
 		t.Errorf("it reads %d events, want 2", n)
 	}
-	if mark, err := reader.Watermark(t.Context()); err != nil || !mark.Equal(noon) {
+	if mark, err := reader.Watermark(t.Context(), ""); err != nil || !mark.Equal(noon) {
 		t.Errorf("the watermark is %v (%v)", mark, err)
 	}
 	if _, err := reader.Append(t.Context(), incident.Batch{Events: []incident.Event{said(noon)}, Recorded: noon}); err == nil {
@@ -298,17 +300,18 @@ func TestAMigrationThatFailsLeavesTheFileAsItWas(t *testing.T) {
 	db := openNew(t)
 	appendTo(t, db, incident.Batch{Events: []incident.Event{said(noon)}})
 	steps := append(migrations(), `CREATE TABLE more (a INTEGER) STRICT;`, `CREATE TABLE lost (a INTEGER) STRICT; SELECT nothing FROM nowhere;`)
+	good := len(migrations()) + 1
 	err := db.migrate(t.Context(), steps)
-	if err == nil || !strings.Contains(err.Error(), "bring it to schema 3") {
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("bring it to schema %d", good+1)) {
 		t.Fatalf("got %v", err)
 	}
-	if n := count(t, db, `SELECT user_version FROM pragma_user_version`); n != 2 {
-		t.Errorf("schema %d, want 2: the step that worked stays, the one that failed does not", n)
+	if n := count(t, db, `SELECT user_version FROM pragma_user_version`); n != good {
+		t.Errorf("schema %d, want %d: the step that worked stays, the one that failed does not", n, good)
 	}
 	if n := count(t, db, `SELECT count(*) FROM sqlite_schema WHERE name = 'lost'`); n != 0 {
 		t.Error("half of the failed step was kept")
 	}
-	if err := db.migrate(t.Context(), steps[:2]); err != nil {
+	if err := db.migrate(t.Context(), steps[:good]); err != nil {
 		t.Errorf("a second time: %v", err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 type Series struct {
 	Service string
 	Region  string // a region's code, or the attribute's value where no region declares it
-	Stream  string // which spans: rules.Where.Stream; "" is every entry span
+	Stream  string // which spans: rules.Stream.String; "" is every entry span
 }
 
 // Compare orders series by service, region and stream.
@@ -35,5 +35,7 @@ type Minute struct {
 	Start     time.Time // UTC, a whole minute
 	Requests  uint64
 	Errors    uint64
-	Durations Histogram // may count fewer than Requests: unusable durations are left out
+	Matches   uint64             // of the stream's codes; 0 if it asks for none
+	Durations Histogram          // may count fewer than Requests: unusable durations are left out
+	Gauges    map[string]float64 // what a probe found out besides: days until the certificate ends, …
 }

@@ -57,10 +57,14 @@ func (p Post) Title() string {
 }
 
 func (p Post) component() string {
-	return cmp.Or(oneline(p.Incident.Component.Name), oneline(p.Incident.Component.ID), "our service")
+	all := []string{cmp.Or(oneline(p.Incident.Component.Name), oneline(p.Incident.Component.ID), "our service")}
+	for _, name := range p.Update.Also {
+		all = append(all, oneline(name))
+	}
+	return enumerate(all)
 }
 
-// Where gives the component and the regions that are touched: "Management API
+// Where gives the component, those that depend on it, and the regions that are touched: "Management API
 // in Europe", "Management API in all regions". A product with one region has
 // none to name.
 func (p Post) Where() string {

@@ -97,11 +97,12 @@ type Update struct {
 	Status     string // as Incident.Status, at that time
 	Regions    []Region
 	AllRegions bool
+	Also       []string // names of components that are broken with this incident's, since they depend on it
 	Symptom    string
 	Impact     string // what customers may experience, the rule's words: "failed requests when they change flags"; may be ""
 	Figure     string // rounded: "about 15 % of requests", "the slowest 1 % take more than 2.5 s"; "" if unknown
 	Workaround string
-	Trend      string // "new", "worse", "unchanged", "better", "calm", "unknown", "over"
+	Trend      string // "new", "worse", "unchanged", "better", "calm", "unknown", "over", "back"
 	Calm       time.Duration
 	Watching   time.Duration
 	Said       time.Time

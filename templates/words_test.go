@@ -92,7 +92,7 @@ func stories() []story {
 			add(fmt.Sprintf("%s at %s", s[0], severity), base(s[0], severity, s[1]))
 		}
 	}
-	for _, trend := range []string{"worse", "unchanged", "better", "calm", "unknown"} {
+	for _, trend := range []string{"worse", "unchanged", "better", "calm", "unknown", "back"} {
 		add("investigating, "+trend, base("investigating", "P0", trend))
 		add("monitoring, "+trend, base("monitoring", "P0", trend))
 	}

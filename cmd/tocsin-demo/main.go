@@ -23,6 +23,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/alecthomas/kong"
 
+	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/store"
 	"github.com/featuresignals/tocsin/telemetry/embedded"
 	"github.com/featuresignals/tocsin/telemetry/sample"
@@ -37,6 +38,9 @@ type cli struct {
 	Dir     string  `type:"path" help:"Folder for the engine's data, the store and the page; a temporary one, removed at the end, by default."`
 	Tocsin  string  `type:"path" help:"The tocsin to start; by default the one beside this program."`
 }
+
+// config is the file that tocsin is started with, for people to edit.
+func (c *cli) config() string { return filepath.Join(c.Dir, "tocsin.yaml") }
 
 // logName is the file in the demo's folder that tocsin's log goes to.
 const logName = "tocsin.log"
@@ -148,7 +152,7 @@ func (c *cli) start(ctx context.Context, dsn string, begin time.Time) (*exec.Cmd
 	if err := setWatermark(ctx, path, begin); err != nil {
 		return nil, err
 	}
-	file := filepath.Join(c.Dir, "tocsin.yaml")
+	file := c.config()
 	if err := os.WriteFile(file, []byte(configuration(dsn, c)), 0o600); err != nil {
 		return nil, err
 	}
@@ -173,7 +177,7 @@ func setWatermark(ctx context.Context, path string, begin time.Time) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(db.SetWatermark(ctx, begin), db.Close())
+	return errors.Join(db.SetWatermark(ctx, rules.SourceSpans, begin), db.Close())
 }
 
 // announce waits until the page is there and up to date, and says so.
@@ -195,7 +199,10 @@ func (c *cli) announce(ctx context.Context) {
   it is being investigated now, gets an update within two minutes, goes over to monitoring in six or seven and is resolved
   in eight or nine. Others follow. Ctrl-C ends the demo.
 
-`, c.Public, c.Private)
+  Meanwhile edit its rules: %s
+  The P1 of api-errors begins above 10%%. Make that 90%%, or make it a P0, and watch the page: it follows within five seconds.
+
+`, c.Public, c.Private, c.config())
 }
 
 func ok(ctx context.Context, url string) bool {

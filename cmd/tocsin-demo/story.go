@@ -52,8 +52,14 @@ func story(rate float64, now time.Time) (history, present sample.Traffic) {
 	add(sample.Outage{Kind: sample.HTTP500, Regions: []string{"eu"}, Routes: []string{api}, Share: 0.8, Latency: 2500 * time.Millisecond}, -7*time.Minute, 11*time.Minute)
 	for k := range 36 { // half a day of it
 		at := 24*time.Minute + time.Duration(k)*20*time.Minute
-		region := []string{"us", "in", "eu"}[k%3]
-		add(sample.Outage{Kind: sample.HTTP500, Regions: []string{region}, Routes: []string{api}, Share: 0.5, Latency: 900 * time.Millisecond}, at, 6*time.Minute)
+		o := sample.Outage{Kind: sample.HTTP500, Regions: []string{[]string{"us", "in", "eu"}[k%3]}, Routes: []string{api}, Share: 0.5, Latency: 900 * time.Millisecond}
+		switch k % 4 {
+		case 1:
+			o.Unmarked = true // only the response says that it failed
+		case 3:
+			o = sample.Outage{Kind: sample.Silent, Regions: o.Regions}
+		}
+		add(o, at, 6*time.Minute)
 	}
 	present = t
 	present.PerMinute = 6 * rate

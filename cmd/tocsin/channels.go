@@ -34,13 +34,6 @@ func openChannels(config *rules.Config) ([]publisher.Channel, error) {
 	return out, nil
 }
 
-// renewPages has the pages rendered again: the times on them moved.
-func renewPages(config *rules.Config, out *publisher.Loop) {
-	for _, c := range config.Pages() {
-		out.Renew(c.Name)
-	}
-}
-
 // pageFolder is the folder that the public listener serves: the first page's.
 func pageFolder(config *rules.Config) string {
 	for _, c := range config.Pages() {

@@ -11,16 +11,24 @@ import (
 	"github.com/featuresignals/tocsin/rules"
 )
 
-// load reads the configuration that the command line names, or the one that
-// stands where it was started, or none at all.
-func (w *world) load() (*rules.Config, error) {
-	path := w.config
-	if path == "" {
-		if _, err := os.Stat("tocsin.yaml"); err == nil {
-			path = "tocsin.yaml"
-		}
+// usual is the configuration that is read where none is named.
+const usual = "tocsin.yaml"
+
+// path is the configuration that the command line names, or the one that stands
+// where it was started, or "" for none at all.
+func (w *world) path() string {
+	if w.config != "" {
+		return w.config
 	}
-	config := rules.Default()
+	if _, err := os.Stat(usual); err == nil {
+		return usual
+	}
+	return ""
+}
+
+// load reads the configuration, or the defaults where there is none.
+func (w *world) load() (*rules.Config, error) {
+	path, config := w.path(), rules.Default()
 	if path != "" {
 		var err error
 		if config, err = rules.Load(path); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,12 +11,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/featuresignals/tocsin/evaluator"
 	"github.com/featuresignals/tocsin/rules"
+	"github.com/featuresignals/tocsin/telemetry/probe"
 	"github.com/featuresignals/tocsin/telemetry/signoz"
 )
 
@@ -26,12 +29,20 @@ type doctorCmd struct {
 
 // diagnosis is what doctor found, and what of it is not as it should be.
 type diagnosis struct {
-	Rules   int           `json:"rules"`
-	Streams int           `json:"streams"`
-	Source  signoz.Report `json:"source"`
-	Wanting []string      `json:"wanting"`
+	Rules   int            `json:"rules"`
+	Streams int            `json:"streams"`
+	Source  signoz.Report  `json:"source"`
+	Probes  []probe.Status `json:"probes"`  // one check of each target, now
+	Sampled []sampled      `json:"sampled"` // services whose spans stand for more requests than there are spans
+	Wanting []string       `json:"wanting"`
 	config  *rules.Config
 	at      time.Time
+}
+
+// sampled is a service that the configuration says is sampled.
+type sampled struct {
+	Service string  `json:"service"`
+	Rate    float64 `json:"rate"`
 }
 
 // freshFor is how old a service's newest span may be before doctor points at it.
@@ -65,14 +76,8 @@ func (d *diagnosis) want(format string, args ...any) {
 }
 
 func (d *diagnosis) look(w *world) {
-	reader, err := newSource(d.config, slog.New(slog.DiscardHandler))
-	if err != nil {
-		d.want("source: %v", err)
-	} else {
-		defer reader.Close()
-		d.Source, err = reader.Report(w.ctx, d.at)
-		d.judge(err)
-	}
+	d.spans(w.ctx)
+	d.probes(w.ctx)
 	if _, err := openChannels(d.config); err != nil {
 		d.want("%v", err)
 	}
@@ -88,12 +93,36 @@ func (d *diagnosis) look(w *world) {
 	}
 }
 
-// judge says what is wrong with what the source reported.
-func (d *diagnosis) judge(err error) {
+// spans looks at the store of spans, if any rule does.
+func (d *diagnosis) spans(ctx context.Context) {
+	reader, err := newSource(d.config, slog.New(slog.DiscardHandler))
 	if err != nil {
+		d.want("source: %v", err)
+	}
+	if reader == nil {
+		return
+	}
+	defer reader.Close()
+	if d.Source, err = reader.Report(ctx, d.at); err != nil {
 		d.want("source: %v", err)
 		return
 	}
+	d.freshness()
+	if len(d.Source.Newest) == 0 {
+		return // no rule finds anything, and that is not the rules' fault
+	}
+	dead, err := deadRules(ctx, reader, d.config, d.at)
+	if err != nil {
+		d.want("source: %v", err)
+	}
+	for _, e := range dead {
+		d.want("%v", e)
+	}
+	d.sampling()
+}
+
+// freshness says what is wrong with what the store has.
+func (d *diagnosis) freshness() {
 	if len(d.Source.Newest) == 0 {
 		d.want("source: no entry span (server or consumer) in the last %s: is the exporter pointed here?", d.Source.Span)
 	}
@@ -110,11 +139,36 @@ func (d *diagnosis) judge(err error) {
 	if lag := d.Source.Lag; lag > d.config.SigNoz.Lag {
 		d.want("lag: one span in a hundred is stored later than %s after its end, and sources.signoz.lag is %s: minutes are judged before they are whole", lag.Round(time.Second), d.config.SigNoz.Lag)
 	}
-	for _, rule := range d.config.Rules {
-		if !slices.ContainsFunc(d.Source.Newest, func(n signoz.Newest) bool {
-			return rule.Where.Services.Match(n.Service) && rule.Where.Regions.Match(d.config.RegionOf(n.Region))
-		}) && len(d.Source.Newest) > 0 {
-			d.want("rule %s (%s): no service and region of the last %s is chosen by its where:", rule.ID, rule.Pos, d.Source.Span)
+}
+
+// sampling says which services' spans stand for more requests. Nothing in a span
+// tells: only the configuration can. Rates of requests are wrong without it,
+// shares of them are right and rest on less evidence.
+func (d *diagnosis) sampling() {
+	for _, n := range d.Source.Newest {
+		rate := d.config.SampleRate(n.Service)
+		if rate < 1 && !slices.ContainsFunc(d.Sampled, func(s sampled) bool { return s.Service == n.Service }) {
+			d.Sampled = append(d.Sampled, sampled{n.Service, rate})
+		}
+	}
+	for _, s := range d.config.Services {
+		if !slices.ContainsFunc(d.Source.Newest, func(n signoz.Newest) bool { return s.Names.Match(n.Service) }) {
+			d.want("services (%s): no service of the last %s has a name that it chooses", s.Pos, d.Source.Span)
+		}
+	}
+}
+
+// probes checks every target once.
+func (d *diagnosis) probes(ctx context.Context) {
+	prober, err := probe.New(d.config.Probes, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		d.want("%v", err)
+		return
+	}
+	d.Probes = prober.Check(ctx)
+	for _, s := range d.Probes {
+		if !s.OK {
+			d.want("probe %s in region %q: %s", s.Probe, s.Region, s.Reason)
 		}
 	}
 }
@@ -192,6 +246,28 @@ func (d *diagnosis) print(out io.Writer) {
 		}
 		t.Flush()
 	}
+	if len(d.Sampled) > 0 {
+		fmt.Fprintln(out)
+		for _, s := range d.Sampled {
+			fmt.Fprintf(out, "service %s: a span stands for %s requests (sample_rate %s)\n", s.Service, number(1/s.Rate), number(100*s.Rate)+"%")
+		}
+	}
+	if len(d.Probes) > 0 {
+		fmt.Fprintln(out)
+		t = tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		fmt.Fprintf(t, "probe\tregion\tnow\ttook\tcertificate\n")
+		for _, p := range d.Probes {
+			now, certificate := "good", ""
+			if !p.OK {
+				now = "failed"
+			}
+			if p.CertificateDays != nil {
+				certificate = fmt.Sprintf("%.0f days", *p.CertificateDays)
+			}
+			fmt.Fprintf(t, "%s\t%q\t%s\t%s\t%s\n", p.Probe, p.Region, now, p.Latency.Round(time.Millisecond), certificate)
+		}
+		t.Flush()
+	}
 	fmt.Fprintln(out)
 	for _, w := range d.Wanting {
 		fmt.Fprintln(out, "!", w)
@@ -200,3 +276,6 @@ func (d *diagnosis) print(out io.Writer) {
 		fmt.Fprintln(out, "all is well")
 	}
 }
+
+// number writes a number as short as it is.
+func number(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }

@@ -3,32 +3,32 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/rules"
-	"github.com/featuresignals/tocsin/store"
 )
 
-// health watches the watcher: when it last tried, when it last succeeded, and
-// how old what waits in the outbox is.
+// health watches the watcher: for each source when it was last tried and last
+// judged, how old what waits in the outbox is, and whether the configuration in
+// force is the one that is written.
 type health struct {
-	config *rules.Config
-	desk   *incident.Desk
-	db     *store.DB
+	keeper *keeper
 	began  time.Time
-	failed prometheus.Counter
-	logger *slog.Logger
+	failed *prometheus.CounterVec
 
 	mu    sync.Mutex
-	tried time.Time
-	err   error // of the newest tick
+	tries map[string]try // by source
+}
+
+// try is the newest attempt to judge a source's minutes.
+type try struct {
+	at  time.Time
+	err error
 }
 
 const (
@@ -37,38 +37,76 @@ const (
 	oldAfter   = 5 * time.Minute // a delivery that waits longer is late
 )
 
-func newHealth(config *rules.Config, desk *incident.Desk, db *store.DB, reg prometheus.Registerer, logger *slog.Logger) *health {
-	h := &health{config: config, desk: desk, db: db, logger: logger, began: time.Now(), failed: prometheus.NewCounter(prometheus.CounterOpts{
+func newHealth(k *keeper, reg prometheus.Registerer) *health {
+	h := &health{keeper: k, began: time.Now(), tries: map[string]try{}, failed: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tocsin_ticks_failed_total", Help: "Ticks at which the source or the timeline gave an error.",
-	})}
+	}, []string{"source"})}
 	gauge := func(name, help string, f func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
 	}
-	reg.MustRegister(h.failed,
-		gauge("tocsin_judged_age_seconds", "Age of the newest judged minute; the lag of the source is part of it.", func() float64 {
-			return h.age().Seconds()
-		}),
-		gauge("tocsin_incidents_open", "Incidents that are open.", func() float64 { return float64(len(desk.Board().Open)) }),
+	reg.MustRegister(h.failed, collector(h.collect),
+		gauge("tocsin_incidents_open", "Incidents that are open.", func() float64 { return float64(len(k.desk.Board().Open)) }),
 		gauge("tocsin_worst_severity", "The worst severity that is open: 5 is P0, 1 is P4, 0 is none.", func() float64 {
 			worst := rules.SeverityNone
-			for _, i := range desk.Board().Open {
+			for _, i := range k.desk.Board().Open {
 				worst = max(worst, i.Severity())
 			}
 			return float64(worst)
 		}),
 		gauge("tocsin_promises_missed", "Promised updates of open incidents that were not made in time.", func() float64 {
 			n := 0
-			for _, i := range desk.Board().Open {
+			for _, i := range k.desk.Board().Open {
 				n += len(i.Missed)
 			}
 			return float64(n)
+		}),
+		gauge("tocsin_series_beyond_limit", "Series beyond sources.signoz.max_series in what was read last; they are counted together as \"other\".", func() float64 {
+			if spans := k.force.Load().spans; spans != nil {
+				return float64(spans.Overflow())
+			}
+			return 0
+		}),
+		gauge("tocsin_config_bad", "1 while the configuration as it is written is not in force, since something is wrong with it; else 0.", func() float64 {
+			if k.refused.Load() != nil {
+				return 1
+			}
+			return 0
 		}))
 	return h
 }
 
-// age is how old the newest judged minute is; since the start if there is none.
-func (h *health) age() time.Duration {
-	judged := h.desk.Judged()
+var (
+	ageDesc = prometheus.NewDesc("tocsin_judged_age_seconds",
+		"Age of the newest judged minute; the lag of the source is part of it.", []string{"source"}, nil)
+	configDesc = prometheus.NewDesc("tocsin_config_loaded_timestamp_seconds",
+		"Since when (unix time) the configuration is in force; sum is the beginning of the SHA-256 of its files.", []string{"sum"}, nil)
+)
+
+// collector is what is asked at each scrape, since its labels change with the
+// configuration.
+type collector func(chan<- prometheus.Metric)
+
+// Describe implements prometheus.Collector.
+func (collector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- ageDesc
+	ch <- configDesc
+}
+
+// Collect implements prometheus.Collector.
+func (c collector) Collect(ch chan<- prometheus.Metric) { c(ch) }
+
+func (h *health) collect(ch chan<- prometheus.Metric) {
+	now := h.keeper.force.Load()
+	for _, l := range now.loops {
+		ch <- prometheus.MustNewConstMetric(ageDesc, prometheus.GaugeValue, h.age(l.Name).Seconds(), l.Name)
+	}
+	ch <- prometheus.MustNewConstMetric(configDesc, prometheus.GaugeValue, float64(now.since.UnixMilli())/1000, short(now.sum))
+}
+
+// age is how old the newest judged minute of a source is; since the start if
+// there is none.
+func (h *health) age(source string) time.Duration {
+	judged := h.keeper.desk.JudgedOf(source)
 	if judged.IsZero() {
 		judged = h.began
 	}
@@ -76,53 +114,75 @@ func (h *health) age() time.Duration {
 }
 
 // progressed notes that a tick is at work: a long catch-up is no standstill.
-func (h *health) progressed() {
+func (h *health) progressed(source string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.tried = time.Now()
+	h.tries[source] = try{time.Now(), h.tries[source].err}
 }
 
 // ticked notes how a tick went.
-func (h *health) ticked(err error) {
+func (h *health) ticked(source string, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch {
-	case err != nil && h.err == nil:
-		h.logger.Error("minutes cannot be judged", "err", err)
-	case err == nil && h.err != nil:
-		h.logger.Info("minutes are judged again", "up_to", h.desk.Judged())
+	switch was := h.tries[source].err; {
+	case err != nil && was == nil:
+		h.keeper.logger.Error("minutes cannot be judged", "source", source, "err", err)
+	case err == nil && was != nil:
+		h.keeper.logger.Info("minutes are judged again", "source", source, "up_to", h.keeper.desk.JudgedOf(source))
 	}
-	h.tried, h.err = time.Now(), err
+	h.tries[source] = try{time.Now(), err}
 	if err != nil {
-		h.failed.Inc()
+		h.failed.WithLabelValues(source).Inc()
 	}
 }
 
 // report is what /healthz and /readyz answer.
 type report struct {
-	Good    bool              `json:"good"`
-	Judged  time.Time         `json:"judged"` // end of the newest judged minute
-	Tried   time.Time         `json:"tried"`  // the newest attempt to judge
-	Source  string            `json:"source"` // what it said
-	Outbox  []publisher.Queue `json:"outbox"`
-	Wanting []string          `json:"wanting"` // what is not as it should be
+	Good    bool                    `json:"good"`
+	Sources map[string]sourceReport `json:"sources"` // those that feed a rule
+	Outbox  []publisher.Queue       `json:"outbox"`
+	Config  configReport            `json:"config"`
+	Wanting []string                `json:"wanting"` // what is not as it should be
+}
+
+type sourceReport struct {
+	Judged time.Time `json:"judged"` // end of the newest judged minute
+	Tried  time.Time `json:"tried"`  // the newest attempt to judge
+	Answer string    `json:"answer"` // what it said
+}
+
+// configReport tells of the configuration in force, and of a newer one that is
+// not. That is for people to mend: what is in force works, and so it makes
+// nothing unready.
+type configReport struct {
+	Sum     string    `json:"sum"`
+	Since   time.Time `json:"since"`
+	Refused *refusal  `json:"refused,omitempty"`
 }
 
 func (h *health) report(ctx context.Context) report {
-	h.mu.Lock()
-	r := report{Judged: h.desk.Judged(), Tried: h.tried, Source: "answers"}
-	if h.err != nil {
-		r.Source = h.err.Error()
+	now := h.keeper.force.Load()
+	r := report{
+		Sources: map[string]sourceReport{},
+		Config:  configReport{short(now.sum), now.since.UTC(), h.keeper.refused.Load()},
 	}
-	h.mu.Unlock()
-	last := r.Tried
-	if last.IsZero() {
-		last = h.began
+	for _, l := range now.loops {
+		h.mu.Lock()
+		last := h.tries[l.Name]
+		h.mu.Unlock()
+		s := sourceReport{Judged: h.keeper.desk.JudgedOf(l.Name), Tried: last.at.UTC(), Answer: "answers"}
+		if last.err != nil {
+			s.Answer = last.err.Error()
+		}
+		r.Sources[l.Name] = s
+		if last.at.Before(now.since) {
+			last.at = now.since // it has just been taken up
+		}
+		if age := time.Since(last.at); age > stuckAfter {
+			r.Wanting = append(r.Wanting, "no minute of "+l.Name+" was judged or tried for "+age.Round(time.Second).String())
+		}
 	}
-	if time.Since(last) > stuckAfter {
-		r.Wanting = append(r.Wanting, "no minute was judged or tried for "+time.Since(last).Round(time.Second).String())
-	}
-	queues, err := h.db.Queues(ctx)
+	queues, err := h.keeper.db.Queues(ctx)
 	if err != nil {
 		r.Wanting = append(r.Wanting, "the store: "+err.Error())
 	}
@@ -136,12 +196,14 @@ func (h *health) alive(w http.ResponseWriter, r *http.Request) {
 	answer(w, h.report(r.Context()))
 }
 
-// ready answers whether what it says can be trusted: the newest judged minute
-// is fresh and deliveries go out.
+// ready answers whether what it says can be trusted: the newest judged minutes
+// are fresh and deliveries go out.
 func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 	rep := h.report(r.Context())
-	if age := h.age(); age > h.config.SigNoz.Lag+staleAfter {
-		rep.Wanting = append(rep.Wanting, "the newest judged minute is "+age.Round(time.Second).String()+" old")
+	for _, l := range h.keeper.force.Load().loops {
+		if age := h.age(l.Name); age > l.Lag+staleAfter {
+			rep.Wanting = append(rep.Wanting, "the newest judged minute of "+l.Name+" is "+age.Round(time.Second).String()+" old")
+		}
 	}
 	for _, q := range rep.Outbox {
 		if !q.Oldest.IsZero() && time.Since(q.Oldest) > oldAfter {

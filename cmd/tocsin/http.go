@@ -11,18 +11,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/featuresignals/tocsin/publisher/page"
 	"github.com/featuresignals/tocsin/rules"
 )
 
 // servers makes the two servers. Nothing private is ever routed on the
 // public one.
-func servers(config *rules.Config, h *health, registry *prometheus.Registry) (public, private *http.Server) {
+func servers(config *rules.Config, page http.Handler, h *health, registry *prometheus.Registry) (public, private *http.Server) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", h.alive)
 	mux.HandleFunc("GET /readyz", h.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	return server(config.Listen.Public, page.Handler(pageFolder(config))), server(config.Listen.Private, mux)
+	return server(config.Listen.Public, page), server(config.Listen.Private, mux)
 }
 
 func server(addr string, h http.Handler) *http.Server {

@@ -82,7 +82,7 @@ func newLifetime(t *testing.T, dsn string, watermark time.Time) lifetime {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(db.SetWatermark(t.Context(), watermark), db.Close()); err != nil {
+	if err := errors.Join(db.SetWatermark(t.Context(), rules.SourceSpans, watermark), db.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return l

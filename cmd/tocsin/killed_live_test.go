@@ -55,14 +55,17 @@ rules:
 `
 
 // story is a source in which two regions break, worsen and heal.
-type story struct{ begin time.Time }
+type story struct {
+	begin  time.Time
+	stream string // that the rule looks at
+}
 
 func (s story) Minutes(_ context.Context, from, to time.Time, _ ...telemetry.Range) iter.Seq2[telemetry.Minute, error] {
 	return func(yield func(telemetry.Minute, error) bool) {
 		for at := from; at.Before(to); at = at.Add(time.Minute) {
 			n := int(at.Sub(s.begin) / time.Minute)
 			for _, region := range []string{"eu", "us"} {
-				m := telemetry.Minute{Series: telemetry.Series{Service: "api", Region: region}, Start: at, Requests: 200, Errors: 1}
+				m := telemetry.Minute{Series: telemetry.Series{Service: "api", Region: region, Stream: s.stream}, Start: at, Requests: 200, Errors: 1}
 				switch {
 				case region == "eu" && n >= 5 && n < 30:
 					m.Errors = 30
@@ -220,12 +223,12 @@ func live(t *testing.T, config *rules.Config, killer *rand.Rand) outcome {
 // liveOnce is one life: it ends with ctx.
 func liveOnce(t *testing.T, ctx context.Context, config *rules.Config, db mortal, begin time.Time, point func(string), channels ...publisher.Channel) {
 	logger := slog.New(slog.DiscardHandler)
-	judged, err := db.Watermark(t.Context())
+	judged, err := db.Watermark(t.Context(), rules.SourceSpans)
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := &publisher.Loop{Outbox: db, Channels: channels, Logger: logger, Point: point}
-	desk, err := incident.NewDesk(t.Context(), incident.Options{Config: config, Log: db, Logger: logger, Judged: judged, Stored: out.Wake, Point: point})
+	desk, err := incident.NewDesk(t.Context(), incident.Options{Config: config, Log: db, Logger: logger, Judged: map[string]time.Time{rules.SourceSpans: judged}, Stored: out.Wake, Point: point})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +239,7 @@ func liveOnce(t *testing.T, ctx context.Context, config *rules.Config, db mortal
 		return d, err
 	}
 	loop := &evaluator.Loop{
-		Source: story{begin}, Rings: evaluator.New(config.Rules), Sink: desk.Judge, Log: logger,
+		Name: rules.SourceSpans, Source: story{begin, config.Rules[0].Stream().String()}, Rings: evaluator.New(config), Sink: desk.Judge, Log: logger,
 		Lag: config.SigNoz.Lag, Settle: config.SigNoz.Settle, CatchUp: config.CatchUp,
 	}
 	loop.Resume(judged)

@@ -32,7 +32,7 @@ func (c *pageCmd) Run(w *world) error {
 		return err
 	}
 	defer db.Close()
-	judged, err := db.Watermark(w.ctx)
+	judged, err := watermarks(w.ctx, db)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (c *pageCmd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	p := publisher.Project(config, board, judged, time.Now().UTC())
+	p := publisher.Project(config, board, judgedAll(config, func(source string) time.Time { return judged[source] }), time.Now().UTC())
 	receipt, err := page.New("status", folder, set).Publish(w.ctx, publisher.Delivery{Channel: "status", Public: p})
 	if err != nil {
 		return err

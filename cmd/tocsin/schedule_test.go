@@ -21,7 +21,7 @@ func TestAMinuteThatClosesDuringATickIsLookedAtAfterIt(t *testing.T) {
 				if len(began) == 1 {
 					time.Sleep(29 * time.Second)
 				}
-			}, func() {})
+			})
 		}()
 		time.Sleep(3 * time.Minute)
 		cancel()

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"os/signal"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/go-co-op/gocron/v2"
@@ -12,10 +16,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/featuresignals/tocsin/evaluator"
 	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/store"
+	"github.com/featuresignals/tocsin/telemetry/probe"
 )
 
 // serveCmd runs the service.
@@ -23,12 +27,13 @@ type serveCmd struct {
 	LogLevel slog.Level `default:"info" help:"debug, info, warn or error."`
 }
 
-// keep is how long the journal of judged minutes and finished deliveries stay.
-const keep = 30 * 24 * time.Hour
-
-// Run satisfies kong. It is the wiring, in one straight line: source, rings,
-// desk, outbox, channels, listeners.
+// Run satisfies kong. It is the wiring, in one straight line: configuration,
+// store, desk, listeners, and the keeper of all that follows the configuration.
 func (c *serveCmd) Run(w *world) error {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	files := newWatch(cmp.Or(w.path(), usual)) // before they are read, so that no change is missed
 	config, err := w.load()
 	if err != nil {
 		return w.mistakes(err)
@@ -38,12 +43,11 @@ func (c *serveCmd) Run(w *world) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	source, err := newSource(config, logger)
+	first, err := setUp(config, logger)
 	if err != nil {
 		return err
 	}
-	defer source.Close()
-	if err := look(w.ctx, source, logger); err != nil {
+	if err := look(w.ctx, first.spans, logger); err != nil {
 		return err
 	}
 	db, err := store.Open(w.ctx, config.Store.Path)
@@ -51,52 +55,27 @@ func (c *serveCmd) Run(w *world) error {
 		return err
 	}
 	defer db.Close()
-	judged, err := db.Watermark(w.ctx)
+	judged, err := watermarks(w.ctx, db)
 	if err != nil {
 		return err
 	}
 
-	channels, err := openChannels(config)
-	if err != nil {
-		return err
-	}
-	out := &publisher.Loop{
-		Outbox: db, Channels: channels, Logger: logger, Point: w.point,
-		Count: publisher.NewMetrics(registry, db.Queues).Count,
-	}
-	desk, err := incident.NewDesk(w.ctx, incident.Options{
-		Config: config, Log: db, Logger: logger, Judged: judged, Stored: out.Wake, Point: w.point,
+	k := &keeper{world: w, logger: logger, db: db, count: publisher.NewMetrics(registry, db.Queues).Count}
+	k.desk, err = incident.NewDesk(w.ctx, incident.Options{
+		Config: config, Log: db, Logger: logger, Judged: judged, Stored: k.wake, Point: w.point,
 	})
 	if err != nil {
 		return err
 	}
-	out.Prepare = func(_ context.Context, r publisher.Row) (publisher.Delivery, error) {
-		board := desk.Board()
-		d, err := publisher.Prepare(r, publisher.Project(config, board, desk.Judged(), time.Now().UTC()))
-		d.Seq = board.Seq
-		return d, err
+	if k.prober, err = probe.New(config.Probes, db.PutMinutes, logger); err != nil {
+		return err
 	}
-
-	health := newHealth(config, desk, db, registry, logger)
-	loop := &evaluator.Loop{
-		Source: source, Rings: evaluator.New(config.Rules), Log: logger,
-		Lag: config.SigNoz.Lag, Settle: config.SigNoz.Settle, CatchUp: config.CatchUp,
-		Sink: func(ctx context.Context, r evaluator.Round) error {
-			if err := desk.Judge(ctx, r); err != nil {
-				return err
-			}
-			health.progressed()
-			if r.Live || r.Blind { // and a folder that was lost is made again
-				renewPages(config, out)
-			}
-			return nil
-		},
-	}
-	loop.Resume(judged)
+	probe.NewMetrics(registry, k.prober.Report)
+	k.health = newHealth(k, registry)
 
 	// Both addresses are taken before anything is judged or sent: a service
 	// that cannot be seen is not to speak.
-	public, private := servers(config, health, registry)
+	public, private := servers(config, k, k.health, registry)
 	outside, err := listen(w.ctx, public)
 	if err != nil {
 		return err
@@ -108,24 +87,16 @@ func (c *serveCmd) Run(w *world) error {
 	}
 	defer inside.Close()
 	g, ctx := errgroup.WithContext(w.ctx)
-	g.Go(func() error { return desk.Run(ctx) })
-	g.Go(func() error { return out.Run(ctx) })
+	g.Go(func() error { return k.desk.Run(ctx) })
+	g.Go(func() error { return k.prober.Run(ctx) })
+	k.begin(ctx, g, first, files.sum)
+	defer k.close()
+	g.Go(func() error { return k.follow(ctx, files, hup) })
 	g.Go(func() error { return serveHTTP(ctx, public, outside) })
 	g.Go(func() error { return serveHTTP(ctx, private, inside) })
-	g.Go(func() error {
-		return schedule(ctx, config.SigNoz.Lag, func() {
-			if err := loop.Tick(ctx, time.Now()); ctx.Err() == nil { // else it was broken off by the stop
-				health.ticked(err)
-			}
-		}, func() {
-			if err := db.Trim(ctx, time.Now().Add(-keep)); err != nil {
-				logger.Warn("house-keeping", "err", err)
-			}
-		})
-	})
+	g.Go(func() error { return everyHour(ctx, k.tidy) })
 	logger.Info("serving", "page", config.Listen.Public, "private", config.Listen.Private, "rules", len(config.Rules),
-		"resumed", judged, "hold_before_first_post", 0)
-	renewPages(config, out)
+		"sum", short(files.sum), "resumed", judged, "hold_before_first_post", 0)
 	err = g.Wait()
 	if err == nil {
 		logger.Info("stopped")
@@ -133,13 +104,24 @@ func (c *serveCmd) Run(w *world) error {
 	return err
 }
 
-// schedule runs tick at once and then whenever a minute closes, and tidy every
-// hour, until ctx ends. One tick runs at a time; a late one catches up by itself.
-func schedule(ctx context.Context, lag time.Duration, tick, tidy func()) error {
-	s, err := gocron.NewScheduler()
-	if err != nil {
-		return fmt.Errorf("start the schedule: %w", err)
+// watermarks gives where each source was judged last.
+func watermarks(ctx context.Context, db *store.DB) (map[string]time.Time, error) {
+	judged := map[string]time.Time{}
+	for _, source := range sources {
+		at, err := db.Watermark(ctx, source)
+		if err != nil {
+			return nil, err
+		}
+		if !at.IsZero() {
+			judged[source] = at
+		}
 	}
+	return judged, nil
+}
+
+// schedule runs tick at once and then whenever a minute closes, until ctx ends.
+// One tick runs at a time; a late one catches up by itself.
+func schedule(ctx context.Context, lag time.Duration, tick func()) error {
 	var running sync.Mutex
 	one := func() {
 		if !running.TryLock() {
@@ -161,12 +143,21 @@ func schedule(ctx context.Context, lag time.Duration, tick, tidy func()) error {
 		}
 	}
 	whenMinutesClose := fmt.Sprintf("%d * * * * *", int(lag%time.Minute/time.Second))
-	_, err = s.NewJob(gocron.CronJob(whenMinutesClose, true), gocron.NewTask(one))
-	if err == nil {
-		_, err = s.NewJob(gocron.OneTimeJob(gocron.OneTimeJobStartImmediately()), gocron.NewTask(one))
-	}
-	if err == nil {
-		_, err = s.NewJob(gocron.DurationJob(time.Hour), gocron.NewTask(tidy))
+	return jobs(ctx, one, gocron.CronJob(whenMinutesClose, true), gocron.OneTimeJob(gocron.OneTimeJobStartImmediately()))
+}
+
+// everyHour runs a task until ctx ends.
+func everyHour(ctx context.Context, task func()) error {
+	return jobs(ctx, task, gocron.DurationJob(time.Hour))
+}
+
+// jobs runs a task at the given times until ctx ends, and waits for its end.
+func jobs(ctx context.Context, task func(), times ...gocron.JobDefinition) error {
+	s, err := gocron.NewScheduler()
+	for _, t := range times {
+		if err == nil {
+			_, err = s.NewJob(t, gocron.NewTask(task))
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("start the schedule: %w", err)

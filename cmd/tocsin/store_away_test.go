@@ -47,7 +47,7 @@ rules:
 // port is closed, if closed says so. It gives the events, and the first page as
 // it was published while the store was away.
 func away(t *testing.T, front *embedded.Server, config *rules.Config, begin time.Time, closed bool) (events []incident.Event, during string) {
-	reader, err := signoz.New(signoz.Options{SigNoz: config.SigNoz, Regions: config.Regions, Where: []rules.Where{config.Rules[0].Where}, Log: slog.New(slog.DiscardHandler)})
+	reader, err := signoz.New(signoz.Options{SigNoz: config.SigNoz, Regions: config.Regions, Rules: config.Rules, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,11 +57,11 @@ func away(t *testing.T, front *embedded.Server, config *rules.Config, begin time
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if err := db.SetWatermark(t.Context(), begin); err != nil {
+	if err := db.SetWatermark(t.Context(), rules.SourceSpans, begin); err != nil {
 		t.Fatal(err)
 	}
 	logger := slog.New(slog.DiscardHandler)
-	desk, err := incident.NewDesk(t.Context(), incident.Options{Config: config, Log: db, Logger: logger, Judged: begin})
+	desk, err := incident.NewDesk(t.Context(), incident.Options{Config: config, Log: db, Logger: logger, Judged: map[string]time.Time{rules.SourceSpans: begin}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func away(t *testing.T, front *embedded.Server, config *rules.Config, begin time
 	defer running.Wait()
 	defer cancel()
 	loop := &evaluator.Loop{
-		Source: reader, Rings: evaluator.New(config.Rules), Sink: desk.Judge, Log: logger,
+		Name: rules.SourceSpans, Source: reader, Rings: evaluator.New(config), Sink: desk.Judge, Log: logger,
 		Lag: config.SigNoz.Lag, Settle: config.SigNoz.Settle, CatchUp: config.CatchUp,
 	}
 	loop.Resume(begin)

@@ -30,6 +30,9 @@ const (
 	Silent
 	// Deploy replaces the region's host and version.
 	Deploy
+	// FlagErrors makes evaluations of one flag come to no result: their reason
+	// is ERROR, and nothing else shows it. The request answers 200.
+	FlagErrors
 )
 
 // Outage is something to go wrong, for a time.
@@ -39,6 +42,10 @@ type Outage struct {
 	Routes  []string  // globs over route patterns; none means all requests, health checks and streams apart (Silent: with them)
 	From    time.Time // the first moment of it
 	To      time.Time // the first moment after it; zero means that it lasts
+
+	// Unmarked leaves the status of HTTP500's spans unset, as servers do whose
+	// instrumentation was written by hand: the response alone tells.
+	Unmarked bool
 
 	Share   float64       // of the requests that it could touch; 0 means all
 	Latency time.Duration // see the kinds; 0 leaves HTTP500 as quick as ever, and means 1.8 s else
@@ -100,11 +107,14 @@ func (q *request) happen(active []Outage, r *rand.Rand) {
 		case !struck:
 		case o.Kind == HTTP500:
 			q.code = 500
+			q.unmarked = o.Unmarked
 			q.took = cmp.Or(o.Latency, q.took)
 		case o.Kind == Slow:
 			q.took = lognormal(r, median(wait))
 		case o.Kind == DatabaseDown:
 			q.outOfConnections(wait, r)
+		case o.Kind == FlagErrors:
+			q.noResult = true
 		}
 	}
 }

@@ -17,7 +17,7 @@ func eu(o Outage) (Traffic, ptrace.Traces) {
 func inEU(s spot) bool { return s.region() == "eu" }
 
 func TestOutageChangesOnlyWhatItTouches(t *testing.T) {
-	for _, kind := range []Kind{HTTP500, Slow, DatabaseDown, Silent} {
+	for _, kind := range []Kind{HTTP500, Slow, DatabaseDown, Silent, FlagErrors} {
 		_, bad := eu(Outage{Kind: kind, Routes: []string{"/v1/projects/*"}})
 		good := Traffic{Seed: 3, PerMinute: 2000}.Minute(noon)
 		untouched := func(s spot) bool {
@@ -77,6 +77,32 @@ func TestOutageWithoutRoutesSparesHealthChecksAndStreams(t *testing.T) {
 		if want := s.request() && s.route() != "/v1/status"; s.failed() != want {
 			t.Fatalf("%s fails: %v, want %v", s.span.Name(), s.failed(), want)
 		}
+	}
+}
+
+func TestUnmarkedFailuresShowInTheResponseAlone(t *testing.T) {
+	o := Outage{Kind: HTTP500, Routes: []string{"/v1/projects/*"}, Share: 0.5, Unmarked: true}
+	_, tr := eu(o)
+	ours := func(s spot) bool { return s.server() && inEU(s) && o.touches(s.route()) }
+	n := count(spots(tr), ours)
+	bad := count(spots(tr), func(s spot) bool {
+		return ours(s) && s.code() == 500 && s.span.Status().Code() == ptrace.StatusCodeUnset
+	})
+	if !near(bad, 0.5*float64(n)) {
+		t.Errorf("%d of %d requests answer 500 without a word, want about half", bad, n)
+	}
+}
+
+func TestFlagErrorsHideBehind200s(t *testing.T) {
+	_, tr := eu(Outage{Kind: FlagErrors, Share: 0.3})
+	single := func(s spot) bool { return inEU(s) && s.span.Name() == "eval.Evaluate" }
+	n := count(spots(tr), single)
+	bad := count(spots(tr), func(s spot) bool { return single(s) && text(s.span.Attributes(), "reason") == "ERROR" && !s.failed() })
+	if !near(bad, 0.3*float64(n)) {
+		t.Errorf("%d of %d evaluations come to no result, want about 30%%", bad, n)
+	}
+	if n := count(spots(tr), func(s spot) bool { return s.request() && s.failed() }); n > 5 {
+		t.Errorf("%d requests fail", n)
 	}
 }
 

@@ -26,11 +26,13 @@ type request struct {
 	code     int64         // 0: none was sent, as after an upgrade to a WebSocket
 	database databaseUse
 	remote   bool // the caller sent its own trace along
+	unmarked bool // the span says nothing of a failure
+	noResult bool // the evaluation's reason is ERROR
 }
 
 // fails says whether the span is an error: from 500 up only, by the semantic
 // conventions for servers.
-func (q request) fails() bool { return q.code >= 500 }
+func (q request) fails() bool { return q.code >= 500 && !q.unmarked }
 
 // serverError is the share of requests that answer 500 on the best of days.
 const serverError = 0.0002

@@ -142,7 +142,11 @@ func (m *minute) evaluation(q request, r *rand.Rand) {
 		return
 	}
 	a.PutStr("flag_key", "flag-"+strconv.Itoa(r.IntN(60)))
-	a.PutStr("reason", reasonAt(r.Float64()))
+	reason := reasonAt(r.Float64())
+	if q.noResult {
+		reason = "ERROR"
+	}
+	a.PutStr("reason", reason)
 }
 
 // reasonAt gives why an evaluation came out as it did, at x, 0 … 1.

@@ -20,7 +20,7 @@ is there. CPU is that of all threads: while the machine has other work, it is th
 
 %s
 `, version, runtime.NumCPU(), benchSpans, benchSeries, benchRounds, benchWarmups, measureHead)
-	for _, m := range []*measure{s.tick, s.newest, s.counts, s.byService, s.bare, s.ruler, s.rulerJSON, s.narrow, nil, s.one, s.twenty, s.eight, s.example, s.exampleAll} {
+	for _, m := range []*measure{s.tick, s.newest, s.counts, s.byService, s.bare, s.ruler, s.rulerJSON, s.narrow, nil, s.one, s.twenty, s.eight, s.codes, s.kinds, s.attribute, s.example, s.exampleAll} {
 		if m == nil {
 			b.WriteByte('\n')
 			continue
@@ -61,9 +61,21 @@ func (s *benchStudy) ratios(b *strings.Builder) {
 	if !s.sameSQL {
 		same = "NOT the same SQL"
 	}
-	twenty, eight := s.twenty.over(s.one), s.eight.over(s.one)
-	fmt.Fprintf(b, "\n%-44s %8.2f %15.2f   %s\n", "20 rules of one stream / 1 rule", twenty.time, twenty.cpu, same)
-	fmt.Fprintf(b, "%-44s %8.2f %15.2f\n", "8 rules of 8 streams / 1 rule", eight.time, eight.cpu)
+	b.WriteByte('\n')
+	for _, c := range []struct {
+		name string
+		m    *measure
+		note string
+	}{
+		{"20 rules of one stream / 1 rule", s.twenty, same},
+		{"8 rules of 8 streams / 1 rule", s.eight, ""},
+		{"errors and shares by code as well / 1 rule", s.codes, ""},
+		{"spans of another kind as well / 1 rule", s.kinds, ""},
+		{"an attribute out of the Map as well / 1 rule", s.attribute, ""},
+	} {
+		over := c.m.over(s.one)
+		fmt.Fprintf(b, "%-44s %8.2f %15.2f   %s\n", c.name, over.time, over.cpu, c.note)
+	}
 	fmt.Fprintf(b, "A tick's SQL knows no windows: those of rules do not change it.\n")
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,7 @@ type benchStudy struct {
 	ruler, rulerJSON, narrow *measure
 	example, exampleAll      *measure
 	one, twenty, eight       *measure
+	codes, kinds, attribute  *measure
 	sameSQL                  bool
 }
 
@@ -81,10 +83,10 @@ func newBenchStudy(b *testing.B, e *embedded.Engine) (*benchStudy, error) {
 	}
 	shop := starter.SigNoz
 	shop.DSN = server.URL()
-	reads := func(where []rules.Where) (*benchReader, error) { return openBenchReader(b, shop, where) }
+	reads := func(all []rules.Rule) (*benchReader, error) { return openBenchReader(b, shop, all) }
 
 	s := new(benchStudy)
-	r, err := reads(wheres(starter.Rules))
+	r, err := reads(starter.Rules)
 	if err != nil {
 		return nil, err
 	}
@@ -103,15 +105,18 @@ func newBenchStudy(b *testing.B, e *embedded.Engine) (*benchStudy, error) {
 	for _, c := range []struct {
 		into  **measure
 		name  string
-		where []rules.Where
+		rules []rules.Rule
 	}{
-		{&s.one, "newest minute, 1 rule", wheres(starter.Rules[:1])},
-		{&s.twenty, "newest minute, 20 rules of the same stream", repeat(starter.Rules[0].Where, 20)},
+		{&s.one, "newest minute, 1 rule", starter.Rules[:1]},
+		{&s.twenty, "newest minute, 20 rules of the same stream", slices.Repeat(starter.Rules[:1], 20)},
 		{&s.eight, "newest minute, 8 rules of 8 streams", distinctStreams()},
-		{&s.example, "newest minute, example rules (one service, 3 streams)", wheres(example.Rules)},
-		{&s.exampleAll, "newest minute, their streams for all services", everyService(wheres(example.Rules))},
+		{&s.codes, "newest minute, and errors and shares by response code", slices.Concat(starter.Rules[:1], byCode(starter.Rules[0]))},
+		{&s.kinds, "newest minute, and client spans of one operation", slices.Concat(starter.Rules[:1], ruled(rules.Where{Kinds: []string{"client"}, Operations: some("pool.acquire")}))},
+		{&s.attribute, "newest minute, and an attribute out of the Map", slices.Concat(starter.Rules[:1], ruled(rules.Where{Attributes: []rules.Attribute{{Key: "http.method", Patterns: some("POST")}}}))},
+		{&s.example, "newest minute, example rules (one service, 3 streams)", example.Rules},
+		{&s.exampleAll, "newest minute, their streams for all services", everyService(example.Rules)},
 	} {
-		r, err := reads(c.where)
+		r, err := reads(c.rules)
 		if err != nil {
 			return nil, err
 		}
@@ -156,8 +161,8 @@ type benchReader struct {
 	err error
 }
 
-func openBenchReader(b *testing.B, store rules.SigNoz, where []rules.Where) (*benchReader, error) {
-	r, err := Open(b.Context(), Options{SigNoz: store, Where: where, Log: slog.New(slog.DiscardHandler)})
+func openBenchReader(b *testing.B, store rules.SigNoz, all []rules.Rule) (*benchReader, error) {
+	r, err := Open(b.Context(), Options{SigNoz: store, Rules: all, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, err
 	}
@@ -189,8 +194,8 @@ func uncached(settings map[string]string) map[string]string {
 // baseline is the reader's own query without the durations; without streams, it
 // does not look at routes either.
 func (r *benchReader) baseline(tick asked, streams bool) asked {
-	f := r.fused(r.layout.Load())
-	l := f.layout
+	l := r.layout.Load()
+	f := fused{layout: *l, keys: r.shape.Region, plan: r.plans[0]}
 	b := newBinder()
 	expr, with, having := f.bits(b)
 	params := maps.Clone(tick.params)
@@ -223,33 +228,27 @@ func whereOf(sql string) string {
 	return where
 }
 
-func wheres(all []rules.Rule) []rules.Where {
-	var where []rules.Where
-	for _, r := range all {
-		where = append(where, r.Where)
-	}
-	return where
-}
-
-func repeat(w rules.Where, n int) []rules.Where {
-	all := make([]rules.Where, n)
-	for i := range all {
-		all[i] = w
-	}
-	return all
-}
-
 // everyService lets rules look at all services.
-func everyService(all []rules.Where) []rules.Where {
+func everyService(all []rules.Rule) []rules.Rule {
+	all = slices.Clone(all)
 	for i := range all {
-		all[i].Services = rules.Patterns{}
+		all[i].Where.Services = rules.Patterns{}
 	}
 	return all
+}
+
+// byCode makes two rules of one: errors are those that responses tell, and the
+// share of a code.
+func byCode(r rules.Rule) []rules.Rule {
+	told, refused := r, r
+	told.HTTP5xx = true
+	refused.Signal.Codes = codes(401, 401)
+	return []rules.Rule{told, refused}
 }
 
 // distinctStreams are eight choices of routes.
-func distinctStreams() []rules.Where {
-	var all []rules.Where
+func distinctStreams() []rules.Rule {
+	var all []rules.Rule
 	for _, p := range []rules.Patterns{
 		{Not: []string{"*/health"}},
 		{Not: []string{"*/health", "*/stream/*"}},
@@ -260,7 +259,7 @@ func distinctStreams() []rules.Where {
 		{Any: []string{"*/v1/projects/*"}, Not: []string{"*/segments"}},
 		{Any: []string{"* process"}},
 	} {
-		all = append(all, rules.Where{Routes: p})
+		all = append(all, rules.Rule{Where: rules.Where{Routes: p}})
 	}
 	return all
 }

@@ -59,7 +59,7 @@ func (r *Reader) Report(ctx context.Context, at time.Time) (Report, error) {
 	if err != nil {
 		return rep, err
 	}
-	rep.Shape, rep.Table, rep.Notes, rep.Columns = l.shape, l.table, l.notes, l.columns
+	rep.Shape, rep.Table, rep.Notes, rep.Columns = l.shape, l.table, l.notes, slices.Concat(l.columns, l.reads(r.plans))
 	s := r.client.settings.Load()
 	rep.Settings, rep.LeftOut = maps.Clone(s.sent), slices.Clone(s.leftOut)
 	rep.Migration = r.client.migration(ctx, *l)
@@ -102,7 +102,7 @@ func (r *Reader) Newest(ctx context.Context, at time.Time) (time.Time, error) {
 func (r *Reader) newest(ctx context.Context, l layout, w window) ([]Newest, error) {
 	b := newBinder()
 	w.bind(b, l)
-	both := r.upgrade.mayHold(ctx, r.client, l, r.shape.Region, window{from: w.to.Add(-time.Minute), to: w.to})
+	both := r.upgrade.mayHold(ctx, r.olden(l, r.plans), window{from: w.to.Add(-time.Minute), to: w.to})
 	sql := "SELECT " + l.service + " AS service, " + l.region(r.shape.Region, both) + " AS region, max(" + l.start + ") AS newest, count()::UInt64 AS spans\nFROM " +
 		l.table + "\nWHERE " + w.where(l) + "\nGROUP BY service, region\nORDER BY newest, service, region"
 	var all []Newest

@@ -161,6 +161,7 @@ func (t spanTables) v3(string) ([]layout, error) {
 	if !hasMap {
 		l.pairs = ""
 	}
+	l.attributesOf(columns)
 	l.notes = notes
 
 	var found []layout
@@ -176,6 +177,26 @@ func (t spanTables) v3(string) ([]layout, error) {
 		return nil, fmt.Errorf("%s has neither resource nor resources_string: upgrade the SigNoz collector to %s or newer", name, recommendedCollector)
 	}
 	return found, nil
+}
+
+// attributesOf notes where SigNoz's table has the attributes of spans.
+func (l *layout) attributesOf(columns map[string]string) {
+	has := func(name string) string {
+		if _, ok := columns[name]; ok {
+			return name
+		}
+		return ""
+	}
+	l.spanPairs, l.numbers, l.bools = has("attributes_string"), has("attributes_number"), has("attributes_bool")
+	l.response = has("response_status_code")
+	if l.spanPairs == "" && strings.HasPrefix(columns["attributes"], "JSON") {
+		l.spanJSON = "attributes"
+	}
+	for name := range columns {
+		if strings.HasPrefix(name, "attribute_") {
+			l.promoted = append(l.promoted, name)
+		}
+	}
 }
 
 // contrib gives the shape that the contrib exporter's table is read in. The
@@ -214,8 +235,9 @@ func (t spanTables) contrib(database string) ([]layout, error) {
 	switch typ := columns["SpanAttributes"]; {
 	case strings.HasPrefix(typ, "JSON"):
 		l.route = "SpanAttributes.`http.route`::String"
+		l.spanJSON, l.spanPairs = l.spanPairs, ""
 	case typ == "":
-		l.route = ""
+		l.route, l.spanPairs = "", ""
 		l.notes = append(l.notes, "there is no SpanAttributes: routes are matched with the span's name")
 	}
 	return []layout{l}, nil

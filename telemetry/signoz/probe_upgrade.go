@@ -17,32 +17,66 @@ type upgrade struct {
 	olden map[int64]bool // by ts_bucket_start
 }
 
-// rememberedBuckets is a little more than the 15 days that SigNoz keeps.
-const rememberedBuckets = 800
+// rememberedBuckets is two months: more than most stores keep, and than is
+// ever replayed at once.
+const rememberedBuckets = 2 * 31 * 48
+
+// olden is a question about such rows: among which spans they are looked for.
+type olden struct {
+	client *client
+	layout layout
+	keys   []string // attributes that are looked for in the resource
+	kinds  []string
+}
 
 // mayHold reports whether the window may hold such rows. Each half hour is asked
 // about once, together with the one before: while that one ran, or shortly
-// after, the collectors may have been upgraded. What cannot be found out is
+// after, the collectors may have been upgraded. A long window is asked about as
+// a whole, and its halves only if it holds some. What cannot be found out is
 // answered with yes, which is slower and never wrong.
-func (u *upgrade) mayHold(ctx context.Context, c *client, l layout, keys []string, w window) bool {
-	if l.json == "" || l.pairs == "" || len(keys) == 0 {
+func (u *upgrade) mayHold(ctx context.Context, o olden, w window) bool {
+	if o.layout.json == "" || o.layout.pairs == "" || len(o.keys) == 0 {
 		return false
 	}
 	holds := false
-	for b := bucketOf(w.from.Unix()); b < w.to.Unix(); b += bucketSeconds {
-		old, ok := u.recall(b)
-		if !ok {
-			to := min(b+bucketSeconds, w.to.Unix())
-			asked := window{from: time.Unix(b-bucketSeconds, 0), to: time.Unix(to, 0)}
+	for b, end := bucketOf(w.from.Unix()), w.to.Unix(); b < end; b += bucketSeconds {
+		old, known := u.recall(b)
+		if !known {
+			upTo := b + bucketSeconds
+			for upTo < end && !u.knows(upTo) {
+				upTo += bucketSeconds
+			}
 			var err error
-			if old, err = c.holdsOlden(ctx, l, keys, asked); err != nil {
+			if old, err = u.look(ctx, o, b, upTo, end); err != nil {
 				return true
 			}
-			u.remember(b, old)
+			b = upTo - bucketSeconds
 		}
 		holds = holds || old
 	}
 	return holds
+}
+
+// look asks about the half hours from the one of from to the one before to, of
+// which the last may end early.
+func (u *upgrade) look(ctx context.Context, o olden, from, to, end int64) (bool, error) {
+	old, err := o.found(ctx, window{from: time.Unix(from-bucketSeconds, 0), to: time.Unix(min(to, end), 0)})
+	if err != nil {
+		return false, err
+	}
+	if n := (to - from) / bucketSeconds; !old || n == 1 {
+		for b := from; b < to; b += bucketSeconds {
+			u.remember(b, old)
+		}
+		return old, nil
+	}
+	middle := bucketOf((from + to) / 2)
+	for _, half := range [][2]int64{{from, middle}, {middle, to}} {
+		if _, err := u.look(ctx, o, half[0], half[1], end); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 func (u *upgrade) recall(bucket int64) (old, ok bool) {
@@ -50,6 +84,11 @@ func (u *upgrade) recall(bucket int64) (old, ok bool) {
 	defer u.mu.Unlock()
 	old, ok = u.olden[bucket]
 	return old, ok
+}
+
+func (u *upgrade) knows(bucket int64) bool {
+	_, ok := u.recall(bucket)
+	return ok
 }
 
 func (u *upgrade) remember(bucket int64, old bool) {
@@ -61,18 +100,19 @@ func (u *upgrade) remember(bucket int64, old bool) {
 	u.olden[bucket] = old
 }
 
-// holdsOlden asks whether a span in the window has a region in its Map and none
-// in its JSON.
-func (c *client) holdsOlden(ctx context.Context, l layout, keys []string, w window) (bool, error) {
+// found asks whether a span in the window has one of the attributes in its Map
+// and none of them in its JSON.
+func (o olden) found(ctx context.Context, w window) (bool, error) {
+	l := o.layout
 	b := newBinder()
 	w.bind(b, l)
 	var sql strings.Builder
-	sql.WriteString("SELECT (count() > 0)::Bool FROM (SELECT 1 FROM " + l.table + " WHERE " + w.where(l) + " AND " + l.entry)
-	for _, k := range keys {
+	sql.WriteString("SELECT (count() > 0)::Bool FROM (SELECT 1 FROM " + l.table + " WHERE " + w.where(l) + " AND " + l.ofKinds(o.kinds))
+	for _, k := range o.keys {
 		sql.WriteString(" AND " + l.json + ".`" + k + "` IS NULL")
 	}
-	sql.WriteString(" AND hasAny(mapKeys(" + l.pairs + "), " + b.list(keys) + ") LIMIT 1)")
+	sql.WriteString(" AND hasAny(mapKeys(" + l.pairs + "), " + b.list(o.keys) + ") LIMIT 1)")
 	var found bool
-	err := c.one(ctx, "look for rows from before an upgrade", sql.String(), b.params, &found)
+	err := o.client.one(ctx, "look for rows from before an upgrade", sql.String(), b.params, &found)
 	return found, err
 }

@@ -11,9 +11,6 @@ import (
 	"github.com/featuresignals/tocsin/telemetry"
 )
 
-// maxStreams is how many streams one query tells apart: the bits of a UInt64.
-const maxStreams = 64
-
 // window is the time that a query reads: [from, to), whole seconds, less what
 // is excepted.
 type window struct {
@@ -86,13 +83,13 @@ type fused struct {
 	keys     []string         // resource attributes that may hold the region
 	both     bool             // some rows have their resource in the Map alone
 	services []rules.Patterns // one of them chooses the service; empty: all do
-	streams  []rules.Patterns // routes, at most maxStreams of them
+	plan     *plan
 }
 
 // sql gives the query for a window and its parameters. A row is what one
-// series did in one minute with the spans that belong to the same streams: how
-// many, how many failed, and two bytes for each usable duration, the number of
-// its bucket (telemetry.Bucket), low byte first.
+// series did in one minute with the spans that have the same bits of the plan:
+// how many, how many failed, and two bytes for each usable duration, the number
+// of its bucket (telemetry.Bucket), low byte first.
 //
 // Among the forms this one costs ClickHouse least. CPU time for one minute of a
 // full bucket (12 million spans in three hours, 600 series on 1,200 hosts, three
@@ -105,45 +102,40 @@ type fused struct {
 func (f fused) sql(w window) (string, map[string]string) {
 	l := f.layout
 	b := newBinder()
-	w.bind(b, l)
-
-	streams, with, having := f.bits(b)
-	conditions := []string{w.where(l), l.entry}
-	if c := b.anyOf(l.service, f.services); c != "" {
-		conditions = append(conditions, c)
-	}
+	bits, with, having := f.bits(b)
+	where := f.where(b, w)
 	bucket := "bitShiftRight(reinterpretAsUInt32(toFloat32(" + l.duration + ")), 17)::UInt16"
 
 	var sql strings.Builder
 	fmt.Fprintf(&sql, "%sSELECT %s AS service,\n", with, l.service)
 	fmt.Fprintf(&sql, "    %s AS region,\n", l.region(f.keys, f.both))
 	fmt.Fprintf(&sql, "    (intDiv(toUnixTimestamp(%s), 60) * 60)::UInt32 AS minute,\n", l.start)
-	fmt.Fprintf(&sql, "    %s AS streams,\n", streams)
+	fmt.Fprintf(&sql, "    %s AS streams,\n", bits)
 	fmt.Fprintf(&sql, "    count()::UInt64 AS requests, countIf(%s)::UInt64 AS errors,\n", l.failed)
 	fmt.Fprintf(&sql, "    arrayStringConcat(arrayMap(b -> char(b, bitShiftRight(b, 8)), groupArrayIf(%s, %s))) AS buckets\n", bucket, l.believed())
 	fmt.Fprintf(&sql, "FROM %s\n", l.table)
-	fmt.Fprintf(&sql, "WHERE %s\n", strings.Join(conditions, "\n  AND "))
+	fmt.Fprintf(&sql, "WHERE %s\n", where)
 	sql.WriteString("GROUP BY service, region, minute, streams")
 	sql.WriteString(having)
 	return sql.String(), b.params
 }
 
-// bits gives the expression for the set of streams that a span belongs to, bit
-// i for the i-th; the WITH that names the route, if one asks for it; and the
-// HAVING that leaves out spans of none. Filtering after grouping is cheaper than
-// before it, where the route would be looked at for spans that the time rules
-// out.
-func (f fused) bits(b *binder) (expr, with, having string) {
-	terms := make([]string, len(f.streams))
-	having = "\nHAVING streams != 0"
-	for i, routes := range f.streams {
-		terms[i] = strconv.FormatUint(1<<i, 10)
-		if c := b.matches("route", routes); c != "" {
-			terms[i] += " * (" + c + ")"
-			with = "WITH " + f.layout.routeOrName() + " AS route\n"
-		} else {
-			having = "" // every span is in this one
-		}
+// counts is sql without minutes, errors and durations: how many spans with
+// which bits each series had in all of the window.
+func (f fused) counts(w window) (string, map[string]string) {
+	b := newBinder()
+	bits, with, having := f.bits(b)
+	where := f.where(b, w)
+	sql := fmt.Sprintf("%sSELECT %s AS service,\n    %s AS region,\n    %s AS streams,\n    count()::UInt64 AS requests\nFROM %s\nWHERE %s\nGROUP BY service, region, streams%s",
+		with, f.layout.service, f.layout.region(f.keys, f.both), bits, f.layout.table, where, having)
+	return sql, b.params
+}
+
+func (f fused) where(b *binder, w window) string {
+	w.bind(b, f.layout)
+	conditions := []string{w.where(f.layout), f.layout.ofKinds(f.plan.kinds())}
+	if c := b.anyOf(f.layout.service, f.services); c != "" {
+		conditions = append(conditions, c)
 	}
-	return "toUInt64(" + strings.Join(terms, " + ") + ")", with, having
+	return strings.Join(conditions, "\n  AND ")
 }

@@ -20,6 +20,9 @@ func newBinder() *binder { return &binder{params: map[string]string{}, names: ma
 // text gives the place of a string in the SQL.
 func (b *binder) text(s string) string { return b.place("String", textEscaper.Replace(s)) }
 
+// number gives the place of a number in the SQL.
+func (b *binder) number(n uint16) string { return b.place("UInt16", strconv.FormatUint(uint64(n), 10)) }
+
 // list gives the place of an array of strings in the SQL.
 func (b *binder) list(all []string) string {
 	quoted := make([]string, len(all))

@@ -102,13 +102,23 @@ func TestGlobsAsRegularExpressions(t *testing.T) {
 	}
 }
 
+// planFor is the plan of the one query for some streams.
+func planFor(t testing.TB, streams ...rules.Stream) *plan {
+	t.Helper()
+	plans := plansOf(streams)
+	if len(plans) != 1 {
+		t.Fatalf("%d queries for %d streams, want one", len(plans), len(streams))
+	}
+	return plans[0]
+}
+
 func TestNothingThatPeopleWroteBecomesSQL(t *testing.T) {
 	evil := "'; DROP TABLE x --\\"
 	f := fused{
 		layout:   v3Layout(ShapeJSON, "t"),
 		keys:     []string{"cloud.region"},
 		services: []rules.Patterns{{Any: []string{evil, evil + "*"}}},
-		streams:  []rules.Patterns{{Not: []string{evil}}, {Any: []string{evil + "?"}}},
+		plan:     planFor(t, rules.Stream{Routes: rules.Patterns{Not: []string{evil}}}, rules.Stream{Routes: rules.Patterns{Any: []string{evil + "?"}}}),
 	}
 	sql, params := f.sql(window{from: noon, to: noon.Add(time.Minute)})
 	if strings.Contains(sql, "DROP") {
@@ -120,11 +130,11 @@ func TestNothingThatPeopleWroteBecomesSQL(t *testing.T) {
 }
 
 func TestRouteIsReadOnlyWhereAStreamAsksForIt(t *testing.T) {
-	all := fused{layout: v3Layout(ShapeJSON, "t"), streams: []rules.Patterns{{}}}
+	all := fused{layout: v3Layout(ShapeJSON, "t"), plan: planFor(t, rules.Stream{})}
 	if sql, _ := all.sql(window{from: noon, to: noon.Add(time.Minute)}); strings.Contains(sql, "route") || strings.Contains(sql, "HAVING") {
 		t.Errorf("one stream of all spans reads the route, or leaves spans out:\n%s", sql)
 	}
-	some := fused{layout: v3Layout(ShapeJSON, "t"), streams: []rules.Patterns{{Any: []string{"/a"}}, {Not: []string{"/b"}}}}
+	some := fused{layout: v3Layout(ShapeJSON, "t"), plan: planFor(t, rules.Stream{Routes: rules.Patterns{Any: []string{"/a"}}}, rules.Stream{Routes: rules.Patterns{Not: []string{"/b"}}})}
 	if sql, _ := some.sql(window{from: noon, to: noon.Add(time.Minute)}); !strings.Contains(sql, "AS route") || !strings.Contains(sql, "HAVING streams != 0") {
 		t.Errorf("two streams of some spans do not read the route, or fetch the rest:\n%s", sql)
 	}

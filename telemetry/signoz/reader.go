@@ -34,10 +34,11 @@ type Options struct {
 	SigNoz   rules.SigNoz
 	Password string // of the user in SigNoz.DSN; not part of any message
 
-	// Where holds what the rules choose. The distinct routes among them become
-	// the streams, and a series that none of them chooses is not read. Empty
-	// reads every series, as one stream of all entry spans.
-	Where []rules.Where
+	// Rules are those of the configuration; the ones that look at probes are
+	// left out. The distinct streams of the rest are read, of each series those
+	// that a rule looks at. Empty reads every series, as one stream of all entry
+	// spans.
+	Rules []rules.Rule
 
 	// Regions have the aliases of regions. A value that none of them knows is
 	// a region of its own, and is warned of once if there are any.
@@ -51,8 +52,8 @@ type Reader struct {
 	client  *client
 	shape   rules.SigNoz // the configuration
 	base    string       // database named in the DSN
-	streams []rules.Patterns
-	choice  choice
+	choice  *choice
+	plans   []*plan // one query each
 	regions regions
 	log     *slog.Logger
 
@@ -75,16 +76,19 @@ func New(o Options) (*Reader, error) {
 	default:
 		return nil, fmt.Errorf("sources.signoz.shape is %q: want %s, %s or %s, or leave it out", o.SigNoz.Shape, ShapeJSON, ShapeMap, ShapeContrib)
 	}
+	looked, err := newChoice(o.Rules)
+	if err != nil {
+		return nil, err
+	}
 	c, database, err := newClient(o.SigNoz.DSN, o.Password)
 	if err != nil {
 		return nil, err
 	}
 	r := &Reader{
 		client: c, shape: o.SigNoz, base: database,
-		streams: distinctRoutes(o.Where),
-		log:     cmp.Or(o.Log, slog.Default()),
+		choice: looked, plans: plansOf(looked.streams),
+		log: cmp.Or(o.Log, slog.Default()),
 	}
-	r.choice = choice{where: o.Where}
 	r.regions = regions{declared: o.Regions, log: r.log}
 	r.places = places{limit: cmp.Or(o.SigNoz.MaxSeries, defaultSeries), log: r.log}
 	return r, nil
@@ -127,6 +131,9 @@ func (r *Reader) connect(ctx context.Context, stale *layout) (*layout, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.refuse(l.lacks(r.plans)); err != nil {
+		return nil, err
+	}
 	if stale == nil || stale.table != l.table || stale.shape != l.shape {
 		r.log.Info("reading spans", "from", r.client.address.shown, "table", l.table, "shape", string(l.shape))
 		for _, n := range l.notes {
@@ -155,8 +162,9 @@ func (r *Reader) ready(ctx context.Context, w window) (*layout, error) {
 
 // Minutes yields every series' minutes that start in [from, to), both whole
 // minutes, each at most once and none without requests. A long time is read in
-// pieces, and a piece is yielded when all of it has been read. It ends at the
-// first error, which is an *Error unless the store was never asked.
+// pieces, the oldest first, and a piece is yielded when all of it has been read:
+// ask for all of it at once, and a quiet month is some forty queries. It ends at
+// the first error, which is an *Error unless the store was never asked.
 //
 // The minutes in except are left out. What is around them is still read by one
 // query, which costs the store hardly more than its newest minute alone.
@@ -167,12 +175,13 @@ func (r *Reader) Minutes(ctx context.Context, from, to time.Time, except ...tele
 			return
 		}
 		r.places.retire(from)
-		for w := range r.pace.pieces(from, to) {
-			w.except = except
-			if w.empty() {
+		for from.Before(to) {
+			w := r.pace.piece(from, to, except)
+			minutes, err := r.read(ctx, w)
+			if err != nil && r.pace.shorten(w, err) {
+				r.log.Info("too much at once: reading it in shorter pieces", "from", w.from, "to", w.to, "err", err)
 				continue
 			}
-			minutes, err := r.read(ctx, w)
 			if err != nil {
 				yield(telemetry.Minute{}, err)
 				return
@@ -182,70 +191,106 @@ func (r *Reader) Minutes(ctx context.Context, from, to time.Time, except ...tele
 					return
 				}
 			}
+			from = w.to
 		}
 	}
 }
 
-// read reads one piece, and once more if the tables turn out to be others than
-// those that were probed.
-func (r *Reader) read(ctx context.Context, w window) ([]telemetry.Minute, error) {
+// read reads one piece.
+func (r *Reader) read(ctx context.Context, w window) (ms []telemetry.Minute, err error) {
+	if w.empty() || len(r.plans) == 0 {
+		return nil, nil
+	}
+	err = r.ask(ctx, w, func(l *layout) error {
+		ms, err = r.readFrom(ctx, l, w)
+		return err
+	})
+	return ms, err
+}
+
+// ask lets a question be put to the tables, and once more if they turn out to
+// be others than those that were probed.
+func (r *Reader) ask(ctx context.Context, w window, question func(*layout) error) error {
 	l, err := r.ready(ctx, w)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	minutes, err := r.readFrom(ctx, l, w)
-	if err == nil || !outdated(err) {
-		return minutes, err
+	if err = question(l); err == nil || !outdated(err) {
+		return err
 	}
 	if l, err = r.connect(ctx, l); err != nil {
-		return nil, err
+		return err
 	}
-	return r.readFrom(ctx, l, w)
+	return question(l)
 }
 
 func (r *Reader) readFrom(ctx context.Context, l *layout, w window) ([]telemetry.Minute, error) {
 	began := time.Now()
 	f := newFold(r.places.limit, r.choice.takes)
-	q := r.fused(l)
-	q.both = r.upgrade.mayHold(ctx, r.client, *l, r.shape.Region, w)
-	for streams := range slices.Chunk(r.streams, maxStreams) {
-		q.streams = streams
+	f.room = roomFor(w)
+	q := r.fused(ctx, l, w)
+	for _, p := range r.plans {
+		q.plan = p
 		sql, params := q.sql(w)
-		names := streamNames(streams)
 		err := r.client.each(ctx, "read minutes", sql, params, func(rows driver.Rows) error {
 			var x row
 			if err := rows.Scan(&x.service, &x.region, &x.minute, &x.streams, &x.requests, &x.errors, &x.buckets); err != nil {
 				return err
 			}
 			x.region = r.regions.of(x.region)
-			return f.add(x, names)
+			return f.add(x, p)
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	r.pace.learn(w, f.spans)
+	took := time.Since(began)
+	r.pace.learn(w, f.spans, len(f.cells), took)
 	minutes := f.minutes(&r.places)
-	r.log.Debug("read minutes", "from", w.from, "to", w.to, "spans", f.spans, "minutes", len(minutes), "took", time.Since(began))
+	r.log.Debug("read minutes", "from", w.from, "to", w.to, "spans", f.spans, "minutes", len(minutes), "took", took)
 	return minutes, nil
 }
 
-func (r *Reader) fused(l *layout) fused {
-	return fused{layout: *l, keys: r.shape.Region, services: distinctServices(r.choice.where), streams: r.streams}
+// fused is the query for a window, but for its plan.
+func (r *Reader) fused(ctx context.Context, l *layout, w window) fused {
+	return fused{
+		layout: *l, keys: r.shape.Region, services: r.choice.services(),
+		both: r.upgrade.mayHold(ctx, r.olden(*l, r.plans), w),
+	}
+}
+
+func (r *Reader) olden(l layout, plans []*plan) olden {
+	keys := slices.Clone(r.shape.Region)
+	for _, p := range plans {
+		for _, a := range p.looks() {
+			keys = append(keys, a.key)
+		}
+	}
+	return olden{client: r.client, layout: l, keys: keys, kinds: kindsOf(plans...)}
+}
+
+// refuse gives what only a person can mend its kind. Nil stays nil.
+func (r *Reader) refuse(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{Trouble: Refuse, Doing: "look for columns", Address: r.client.address.shown, Protocol: r.client.address.protocol(), Err: err}
 }
 
 // Query gives the SQL that Minutes sends for a window and its parameters, for
-// benchmarks and for those who want to see it. With more than 64 streams it is
-// the first of several.
+// benchmarks and for those who want to see it. Where that is several, it is the
+// first.
 func (r *Reader) Query(ctx context.Context, from, to time.Time, except ...telemetry.Range) (sql string, params map[string]string, err error) {
 	w := window{from, to, except}
 	l, err := r.ready(ctx, w)
 	if err != nil {
 		return "", nil, err
 	}
-	q := r.fused(l)
-	q.both = r.upgrade.mayHold(ctx, r.client, *l, r.shape.Region, w)
-	q.streams = q.streams[:min(maxStreams, len(q.streams))]
+	if len(r.plans) == 0 {
+		return "", nil, errors.New("no rule looks at spans: nothing is asked for")
+	}
+	q := r.fused(ctx, l, w)
+	q.plan = r.plans[0]
 	sql, params = q.sql(w)
 	return sql, params, nil
 }
@@ -253,11 +298,3 @@ func (r *Reader) Query(ctx context.Context, from, to time.Time, except ...teleme
 // Overflow gives how many series lay beyond max_series in what was read last,
 // and were counted as telemetry.Other.
 func (r *Reader) Overflow() int { return int(r.places.overflow.Load()) }
-
-func streamNames(streams []rules.Patterns) []string {
-	names := make([]string, len(streams))
-	for i, s := range streams {
-		names[i] = s.String()
-	}
-	return names
-}

@@ -23,11 +23,11 @@ func BenchmarkFold(b *testing.B) {
 					rows = append(rows, row{fmt.Sprint("service-", i/3), []string{"eu", "us", "in"}[i%3], 60, 1 | streams<<1, 60, 1, bucketText(durations...)})
 				}
 			}
-			p := &places{limit: series, log: quiet()}
+			p, plan := &places{limit: series, log: quiet()}, streamsNamed(b, "", "api", "evaluation")
 			for b.Loop() {
 				f := newFold(series, anyPair)
 				for _, x := range rows {
-					if err := f.add(x, []string{"", "api", "evaluation"}); err != nil {
+					if err := f.add(x, plan); err != nil {
 						b.Fatal(err)
 					}
 				}

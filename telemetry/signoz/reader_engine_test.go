@@ -3,6 +3,7 @@ package signoz
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"iter"
 	"log/slog"
 	"slices"
@@ -51,6 +52,18 @@ func tryOpen(t testing.TB, dsn string, change func(*Options)) (*Reader, error) {
 	return Open(t.Context(), o)
 }
 
+// ruled gives a rule for each where.
+func ruled(all ...rules.Where) []rules.Rule {
+	var made []rules.Rule
+	for i, w := range all {
+		made = append(made, rules.Rule{ID: fmt.Sprint("rule-", i), Where: w})
+	}
+	return made
+}
+
+// routed is the stream of entry spans with some routes.
+func routed(p rules.Patterns) string { return rules.Stream{Routes: p}.String() }
+
 // logged makes a logger and the text that it has written.
 func logged() (*slog.Logger, *bytes.Buffer) {
 	var b bytes.Buffer
@@ -91,6 +104,7 @@ func bySeries(minutes []telemetry.Minute) map[telemetry.Series]telemetry.Minute 
 		s := sums[m.Series]
 		s.Requests += m.Requests
 		s.Errors += m.Errors
+		s.Matches += m.Matches
 		s.Durations.Add(m.Durations)
 		sums[m.Series] = s
 	}
@@ -106,7 +120,8 @@ type testSpan struct {
 	route    string
 	kind     ptrace.SpanKind // server if zero
 	failed   bool
-	took     time.Duration // may be negative
+	took     time.Duration  // may be negative
+	more     map[string]any // attributes of the span: text, int64, float64 or bool
 }
 
 func traces(spans ...testSpan) ptrace.Traces {
@@ -128,6 +143,11 @@ func traces(spans ...testSpan) ptrace.Traces {
 		if s.route != "" {
 			span.Attributes().PutStr("http.route", s.route)
 		}
+		for k, v := range s.more {
+			if err := span.Attributes().PutEmpty(k).FromRaw(v); err != nil {
+				panic(err)
+			}
+		}
 	}
 	return tr
 }
@@ -143,6 +163,9 @@ func figures(minutes []telemetry.Minute) string {
 			b.WriteString(" " + m.Series.Stream)
 		}
 		b.WriteString(" " + strings.Repeat("o", int(m.Requests-m.Errors)) + strings.Repeat("x", int(m.Errors)))
+		if m.Matches > 0 {
+			fmt.Fprintf(&b, " %d match", m.Matches)
+		}
 		if n := m.Durations.Count(); n != m.Requests {
 			b.WriteString(" " + strings.Repeat("~", int(m.Requests-n)))
 		}

@@ -1,6 +1,7 @@
 package signoz
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,7 +14,22 @@ import (
 	"github.com/featuresignals/tocsin/telemetry"
 )
 
-func anyPair(pair) bool { return true }
+// anyPair is for folds in which a rule looks at every stream of every series.
+func anyPair(pair) chosen { return slices.Repeat(chosen{true}, maxBits) }
+
+// streamsNamed is a plan with a filter for each of some routes.
+func streamsNamed(t testing.TB, names ...string) *plan {
+	t.Helper()
+	var streams []rules.Stream
+	for _, n := range names {
+		streams = append(streams, rules.Stream{Routes: rules.Patterns{Any: []string{n}}})
+	}
+	p := planFor(t, streams...)
+	for i, g := range p.groups {
+		g.streams[0].name = names[i]
+	}
+	return p
+}
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
@@ -28,14 +44,14 @@ func bucketText(durations ...time.Duration) string {
 }
 
 func TestFoldAddsRowsOfOneMinute(t *testing.T) {
-	f := newFold(10, anyPair)
+	f, plan := newFold(10, anyPair), streamsNamed(t, "all", "some")
 	minute := uint32(noon.Unix())
 	for _, x := range []row{
 		{"api", "eu", minute, 0b01, 2, 1, bucketText(time.Second, time.Minute)},
 		{"api", "eu", minute, 0b11, 1, 0, bucketText(time.Second)},
 		{"api", "eu", minute + 60, 0b10, 1, 1, ""},
 	} {
-		if err := f.add(x, []string{"all", "some"}); err != nil {
+		if err := f.add(x, plan); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -56,12 +72,63 @@ func TestFoldAddsRowsOfOneMinute(t *testing.T) {
 	}
 }
 
+func TestStreamsOfOneFilterCountDifferently(t *testing.T) {
+	plan := planFor(t, rules.Stream{}, rules.Stream{HTTP5xx: true}, rules.Stream{Codes: codes(401, 401)}, rules.Stream{Codes: codes(400, 499), HTTP5xx: true})
+	f := newFold(1, anyPair)
+	for i, x := range []row{
+		{streams: 0b00001, requests: 5, errors: 2, buckets: bucketText(time.Second)}, // of two regions, of which one has no place
+		{streams: 0b00011, requests: 3},                                              // answered 5xx, and no errors
+		{streams: 0b01100 | 1, requests: 2, buckets: bucketText(time.Second)},        // answered 401
+		{streams: 0b01000 | 1, requests: 1, errors: 1},
+	} {
+		x.service, x.region, x.minute = "api", fmt.Sprint("r", i/2), uint32(noon.Unix())
+		if err := f.add(x, plan); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := map[string]string{
+		"": "8 2 0", "errors=http_5xx": "8 5 0", "code=401-401": "8 2 0", "errors=http_5xx code=400-499": "8 5 0",
+		"other ": "3 1 0", "other errors=http_5xx": "3 1 0", "other code=401-401": "3 1 2", "other errors=http_5xx code=400-499": "3 1 3",
+	}
+	minutes := f.minutes(&places{limit: 1, log: quiet()})
+	for _, m := range minutes {
+		if n := m.Durations.Count(); n != 1 {
+			t.Errorf("%v has %d durations, want 1: streams share them", m.Series, n)
+		}
+		m.Durations.Observe(time.Second)
+		key := m.Series.Stream
+		if m.Series.Service == telemetry.Other {
+			key = "other " + key
+		}
+		if got := fmt.Sprint(m.Requests, m.Errors, m.Matches); got != want[key] {
+			t.Errorf("%q: %s requests, errors and matches, want %s", key, got, want[key])
+		}
+		delete(want, key)
+	}
+	if len(want) > 0 {
+		t.Errorf("there are no minutes of %v", want)
+	}
+}
+
+func TestFoldHoldsNoMoreThanItHasRoomFor(t *testing.T) {
+	f, plan := newFold(10, anyPair), planFor(t, rules.Stream{})
+	f.room = 100
+	var err error
+	n := uint32(0)
+	for ; err == nil && n < 1000; n++ {
+		err = f.add(row{minute: n, streams: 1, requests: 1}, plan)
+	}
+	if !errors.Is(err, errNoRoom) || n < 100 || n > 110 {
+		t.Errorf("after %d minutes: %v", n, err)
+	}
+}
+
 func TestFoldRefusesWhatItDidNotAskFor(t *testing.T) {
-	f := newFold(10, anyPair)
-	if err := f.add(row{streams: 0b10, requests: 1}, []string{"all"}); err == nil {
+	f, plan := newFold(10, anyPair), streamsNamed(t, "all")
+	if err := f.add(row{streams: 0b10, requests: 1}, plan); err == nil {
 		t.Error("a stream that is not there is taken")
 	}
-	if err := f.add(row{streams: 1, requests: 1, buckets: "abc"}, []string{"all"}); err == nil {
+	if err := f.add(row{streams: 1, requests: 1, buckets: "abc"}, plan); err == nil {
 		t.Error("one and a half buckets are taken")
 	}
 }
@@ -70,10 +137,10 @@ func TestFoldRefusesWhatItDidNotAskFor(t *testing.T) {
 // has a place and what other has.
 func takeMinute(t *testing.T, p *places, at time.Time, requests map[string]int) (services []string, rest uint64) {
 	t.Helper()
-	f := newFold(p.limit, anyPair)
+	f, plan := newFold(p.limit, anyPair), planFor(t, rules.Stream{})
 	for service, n := range requests {
 		buckets := bucketText(slices.Repeat([]time.Duration{time.Second}, n)...)
-		if err := f.add(row{service, "eu", uint32(at.Unix()), 1, uint64(n), 0, buckets}, []string{""}); err != nil {
+		if err := f.add(row{service, "eu", uint32(at.Unix()), 1, uint64(n), 0, buckets}, plan); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -123,10 +190,10 @@ func TestSeriesBeyondTheLimitAreOther(t *testing.T) {
 
 func TestFloodOfNamesCostsBoundedMemory(t *testing.T) {
 	p := &places{limit: 10, log: quiet()}
-	f := newFold(p.limit, anyPair)
+	f, plan := newFold(p.limit, anyPair), planFor(t, rules.Stream{})
 	const names = 50_000
 	for i := range names {
-		if err := f.add(row{service: fmt.Sprint("s", i), minute: 60, streams: 1, requests: 1}, []string{""}); err != nil {
+		if err := f.add(row{service: fmt.Sprint("s", i), minute: 60, streams: 1, requests: 1}, plan); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -140,36 +207,6 @@ func TestFloodOfNamesCostsBoundedMemory(t *testing.T) {
 	}
 	if len(minutes) != 11 || total != names {
 		t.Errorf("%d series with %d requests, want 10 and other, with %d", len(minutes), total, names)
-	}
-}
-
-func TestPiecesCoverTheTimeOnce(t *testing.T) {
-	for _, test := range []struct {
-		name      string
-		perMinute float64
-		from, to  string
-		want      string
-	}{
-		{"a tick is one piece, over a border too", 1000, "11:58", "12:02", "11:58-12:02"},
-		{"what is long is cut at the buckets", 1000, "11:20", "13:10", "11:20-11:30 11:30-12:00 12:00-12:30 12:30-13:00 13:00-13:10"},
-		{"the first pieces are short", 0, "11:28", "11:40", "11:28-11:30 11:30-11:35 11:35-11:40"},
-		{"much traffic makes short pieces", 1e6, "12:01", "12:09", "12:01-12:05 12:05-12:09"},
-		{"a minute is the least", 1e9, "12:01", "12:03", "12:01-12:02 12:02-12:03"},
-		{"nothing is no piece", 1000, "12:01", "12:01", ""},
-	} {
-		p := &pace{perMinute: test.perMinute}
-		var got []string
-		for w := range p.pieces(clock(test.from), clock(test.to)) {
-			got = append(got, w.from.Format("15:04-")+w.to.Format("15:04"))
-		}
-		if strings.Join(got, " ") != test.want {
-			t.Errorf("%s: %s, want %s", test.name, got, test.want)
-		}
-	}
-	p := &pace{}
-	p.learn(window{from: clock("12:00"), to: clock("12:05")}, 10_000_000)
-	if got := p.length(); got != 2*time.Minute {
-		t.Errorf("after 2 million spans a minute a piece is %v, want 2m", got)
 	}
 }
 

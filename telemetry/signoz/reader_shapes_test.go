@@ -134,24 +134,24 @@ func TestReaderKeepsStreamsApart(t *testing.T) {
 	evaluation := rules.Patterns{Any: []string{"/v1/eval*", "/nowhere"}}
 	api := rules.Patterns{Any: []string{"api"}}
 	r := openReader(t, func(o *Options) {
-		o.Where = []rules.Where{
-			{Services: api, Regions: rules.Patterns{Not: []string{"dev"}}, Routes: some},
-			{Services: api, Regions: rules.Patterns{Any: []string{"eu"}}, Routes: evaluation},
-			{Services: api, Regions: rules.Patterns{Any: []string{"eu"}}, Routes: some}, // a stream that is there already
-		}
+		o.Rules = ruled(
+			rules.Where{Services: api, Regions: rules.Patterns{Not: []string{"dev"}}, Routes: some},
+			rules.Where{Services: api, Regions: rules.Patterns{Any: []string{"eu"}}, Routes: evaluation},
+			rules.Where{Services: api, Regions: rules.Patterns{Any: []string{"eu"}}, Routes: some}, // a stream that is there already
+		)
 	})
-	want := `12:00 api/eu +"/v1/eval*"+"/nowhere" oox
-12:00 api/eu -"/health"-"/v1/stream/*" oooxx
+	want := `12:00 api/eu routes=+"/v1/eval*"+"/nowhere" oox
+12:00 api/eu routes=-"/health"-"/v1/stream/*" oooxx
 `
 	if got := read(t, r); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 	sums := bySeries(collect(t, r.Minutes(t.Context(), noon, noon.Add(time.Hour))))
-	if p99, _ := sums[telemetry.Series{Service: "api", Region: "eu", Stream: some.String()}].Durations.Quantile(9900); p99 > time.Second {
+	if p99, _ := sums[telemetry.Series{Service: "api", Region: "eu", Stream: routed(some)}].Durations.Quantile(9900); p99 > time.Second {
 		t.Errorf("an hour-long stream that is left out makes p99 %v", p99)
 	}
 
-	all := openReader(t, func(o *Options) { o.Where = []rules.Where{{Routes: some}, {}} })
+	all := openReader(t, func(o *Options) { o.Rules = ruled(rules.Where{Routes: some}, rules.Where{}) })
 	if got := bySeries(collect(t, all.Minutes(t.Context(), noon, noon.Add(time.Hour)))); got[telemetry.Series{Service: "api", Region: "eu"}].Requests != 7 || len(got) != 6 {
 		t.Errorf("with a rule about everything there are %d series, want 2 streams of 3; all of api in eu: %+v", len(got), got[telemetry.Series{Service: "api", Region: "eu"}])
 	}
@@ -159,21 +159,25 @@ func TestReaderKeepsStreamsApart(t *testing.T) {
 
 func TestReaderTakesMoreStreamsThanOneQueryHolds(t *testing.T) {
 	conn := freshStore(t, Schema(false))
-	var where []rules.Where
+	var all []rules.Rule
 	for i := range 130 {
-		where = append(where, rules.Where{Routes: rules.Patterns{Any: []string{fmt.Sprint("/r", i), "/all"}}})
+		all = append(all, rules.Rule{HTTP5xx: i%2 == 1, Where: rules.Where{Routes: rules.Patterns{Any: []string{fmt.Sprint("/r", i), "/all"}}}})
 	}
 	write(t, NewWriter(conn), request(0, "eu").with(func(s *testSpan) { s.name = "/r63" }), request(0, "eu").with(func(s *testSpan) { s.name = "/r129" }),
-		request(0, "eu").with(func(s *testSpan) { s.name = "/all" }))
-	minutes := collect(t, openReader(t, func(o *Options) { o.Where = where }).Minutes(t.Context(), noon, noon.Add(time.Minute)))
-	two := 0
+		request(0, "eu").with(func(s *testSpan) { s.name, s.more = "/all", map[string]any{"http.status_code": int64(500)} }))
+	r := openReader(t, func(o *Options) { o.Rules = all })
+	minutes := collect(t, r.Minutes(t.Context(), noon, noon.Add(time.Minute)))
+	two, failed := 0, 0
 	for _, m := range minutes {
 		if m.Requests == 2 {
 			two++
 		}
+		if m.Errors == 1 {
+			failed++
+		}
 	}
-	if len(minutes) != 130 || two != 2 {
-		t.Errorf("%d streams, %d of them with two requests; want 130 and 2", len(minutes), two)
+	if len(r.plans) != 3 || len(minutes) != 130 || two != 2 || failed != 65 {
+		t.Errorf("%d queries, %d streams, %d of them with two requests, %d with an error; want 3, 130, 2 and 65", len(r.plans), len(minutes), two, failed)
 	}
 }
 
@@ -225,7 +229,7 @@ func TestReaderSeesTheSameInEveryShape(t *testing.T) {
 			exec(t, conn, test.then)
 			r := openReader(t, func(o *Options) {
 				o.SigNoz.Shape = string(test.want)
-				o.Where = []rules.Where{{}, {Routes: rules.Patterns{Not: []string{"/health"}}}, {Routes: rules.Patterns{Any: []string{"/b*"}}}}
+				o.Rules = ruled(rules.Where{}, rules.Where{Routes: rules.Patterns{Not: []string{"/health"}}}, rules.Where{Routes: rules.Patterns{Any: []string{"/b*"}}})
 			})
 			if got := r.layout.Load().shape; got != test.shape {
 				t.Errorf("the shape is %s, want %s", got, test.shape)
@@ -245,7 +249,7 @@ func TestReaderSeesTheSameInEveryShape(t *testing.T) {
 }
 
 func sameMinute(a, b telemetry.Minute) bool {
-	return a.Series == b.Series && a.Start.Equal(b.Start) && a.Requests == b.Requests && a.Errors == b.Errors && text(a.Durations) == text(b.Durations)
+	return a.Series == b.Series && a.Start.Equal(b.Start) && a.Requests == b.Requests && a.Errors == b.Errors && a.Matches == b.Matches && text(a.Durations) == text(b.Durations)
 }
 
 func text(h telemetry.Histogram) string {
@@ -303,7 +307,7 @@ func TestReaderIsSafeForConcurrentUse(t *testing.T) {
 	_, server := enginetest.Serve(t)
 	r, err := New(Options{ // finds out about the store with everybody asking at once
 		SigNoz: rules.SigNoz{DSN: server.URL(), Region: []string{"cloud.region"}, MaxSeries: 1}, Log: quiet(),
-		Where: []rules.Where{{Services: rules.Patterns{Any: []string{"a*"}}}}, Regions: []rules.Region{{Code: "eu"}},
+		Rules: ruled(rules.Where{Services: rules.Patterns{Any: []string{"a*"}}}), Regions: []rules.Region{{Code: "eu"}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package signoz
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -57,6 +58,25 @@ func openTap(t *testing.T, options ...embedded.Option) *tap {
 	return p
 }
 
+// count is how many queries with a part were seen.
+func (p *tap) count(part string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for _, sql := range p.sqls {
+		if strings.Contains(sql, part) {
+			n++
+		}
+	}
+	return n
+}
+
+func (p *tap) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sqls, p.urls = nil, nil
+}
+
 // trouble is the *Error that a reading ends with.
 func trouble(t *testing.T, r *Reader) *Error {
 	t.Helper()
@@ -79,13 +99,16 @@ func TestReaderOnlyEverSelects(t *testing.T) {
 	write(t, NewWriter(conn), request(0, "eu"))
 	p := openTap(t)
 	r := openAt(t, p.url, func(o *Options) {
-		o.Where = []rules.Where{{Routes: rules.Patterns{Not: []string{"/health"}}}}
+		o.Rules = ruled(rules.Where{Routes: rules.Patterns{Not: []string{"/health"}}})
 	})
 	read(t, r)
 	if _, err := r.Report(t.Context(), noon.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.Newest(t.Context(), noon.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Matched(t.Context(), ruled(rules.Where{Routes: rules.Patterns{Any: []string{"/none"}}}), noon, noon.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	comments := 0
@@ -359,12 +382,76 @@ func TestMapIsReadOnlyWhereRowsAreFromBeforeAnUpgrade(t *testing.T) {
 	}
 }
 
+func TestReaderReadsInShorterPiecesWhatIsTooMuchAtOnce(t *testing.T) {
+	conn := freshStore(t, Schema(false))
+	var spans []testSpan
+	for minute := range 12 * 60 {
+		spans = append(spans, request(minute, "eu"))
+	}
+	write(t, NewWriter(conn), spans...)
+	p := openTap(t)
+	atMost := func(minutes int) func(string) string { // a store that is poor
+		return func(sql string) string {
+			if strings.Contains(sql, "AS buckets") {
+				sql += fmt.Sprint(" SETTINGS max_rows_to_group_by = ", minutes)
+			}
+			return sql
+		}
+	}
+	p.change = atMost(100)
+	log, said := logged()
+	r := openAt(t, p.url, func(o *Options) { o.Log = log })
+	got := collect(t, r.Minutes(t.Context(), noon, noon.Add(12*time.Hour)))
+	if len(got) != len(spans) {
+		t.Errorf("%d minutes, want %d", len(got), len(spans))
+	}
+	if n := strings.Count(said.String(), "in shorter pieces"); n == 0 || n > 2 {
+		t.Errorf("%d pieces were too much: want one, and then shorter ones: %s", n, said)
+	}
+
+	// Where a half hour is too much, there is nothing to be done.
+	p.change = atMost(10)
+	for _, err := range r.Minutes(t.Context(), noon, noon.Add(time.Hour)) {
+		if e, ok := errors.AsType[*Error](err); !ok || e.Trouble != Unwell || e.Code != 158 {
+			t.Errorf("%v, want that the source is unwell", err)
+		}
+	}
+}
+
+// A long time is asked about as a whole, and in halves only where such rows are.
+func TestLongTimeBeforeAnUpgradeIsFoundByFewQuestions(t *testing.T) {
+	conn := freshStore(t, Schema(false))
+	day := 24 * time.Hour
+	write(t, NewWriter(conn).Without("resource"), request(0, "eu").with(func(s *testSpan) { s.at = noon.Add(9*day + 7*time.Hour) }))
+	write(t, NewWriter(conn), request(0, "us"))
+	p := openTap(t)
+	r := openAt(t, p.url, nil)
+	u, l := &r.upgrade, r.layout.Load()
+	asked := func(from, to time.Time) (holds bool, questions int) {
+		p.forget()
+		return u.mayHold(t.Context(), r.olden(*l, r.plans), window{from: from, to: to}), p.count("hasAny")
+	}
+	if holds, n := asked(noon, noon.Add(9*day)); holds || n != 1 {
+		t.Errorf("nine days without: %v, by %d questions, want 1", holds, n)
+	}
+	if holds, n := asked(noon, noon.Add(20*day)); !holds || n < 2 || n > 2*12 {
+		t.Errorf("twenty days, the first nine known: %v, by %d questions, want a few", holds, n)
+	}
+	at := noon.Add(9*day + 7*time.Hour)
+	for b := noon; b.Before(noon.Add(20 * day)); b = b.Add(bucketTime) {
+		holds, n := asked(b, b.Add(bucketTime))
+		if want := b.Equal(at) || b.Equal(at.Add(bucketTime)); holds != want || n > 0 { // that half hour, and the next, for the one before
+			t.Fatalf("the half hour of %v: %v, want %v; %d questions more", b, holds, want, n)
+		}
+	}
+}
+
 func TestQueryIsWhatMinutesSends(t *testing.T) {
 	conn := freshStore(t, Schema(false))
 	write(t, NewWriter(conn), request(0, "eu"))
 	p := openTap(t)
 	r := openAt(t, p.url, func(o *Options) {
-		o.Where = []rules.Where{{Routes: rules.Patterns{Not: []string{"/a", "/b*"}}}}
+		o.Rules = ruled(rules.Where{Routes: rules.Patterns{Not: []string{"/a", "/b*"}}})
 	})
 	read(t, r)
 	sql, params, err := r.Query(t.Context(), noon, noon.Add(5*time.Minute))

@@ -47,8 +47,8 @@ func NewWriter(conn driver.Conn) *Writer {
 
 // Without makes a writer that leaves columns of the span table empty: rows
 // from before an upgrade have no `resource`, and newer collectors may stop to
-// fill `resources_string`. Leaving out `attributes`, which Tocsin never reads,
-// halves the engine's work.
+// fill `resources_string`. Leaving out `attributes`, which Tocsin does not read
+// where the Maps with the same pairs are, halves the engine's work.
 func (w *Writer) Without(columns ...string) *Writer {
 	made := NewWriter(w.conn)
 	made.without = append(slices.Clone(w.without), columns...)

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/featuresignals/tocsin/rules"
+)
+
+const comparedRules = `
+components: [{id: api, name: API}]
+regions: [{code: eu, name: Europe}]
+zone: Europe/Berlin
+rules:
+  - {id: errors, component: api, signal: error_rate, levels: {P1: {above: 5%, for: 5m}}}
+  - {id: latency, component: api, signal: p99, levels: {P2: {above: 1s, for: 5m}}}
+`
+
+func TestWhatAReloadChanged(t *testing.T) {
+	parse := func(body string) *rules.Config {
+		t.Helper()
+		c, err := rules.Parse([]rules.File{{Name: "tocsin.yaml", Body: []byte(body)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	for _, c := range []struct {
+		name     string
+		from, to string
+		want     changes
+	}{
+		{"nothing", "", "", changes{}},
+		{"rules that only moved", "rules:\n", "\n\nrules:\n\n", changes{}},
+		{"a threshold", "above: 5%", "above: 6%", changes{changed: []string{"errors"}}},
+		{"another id is another rule", "id: latency", "id: slow", changes{added: []string{"slow"}, removed: []string{"latency"}}},
+		{"a region's name", "name: Europe", "name: EU", changes{others: []string{"regions"}}},
+		{"the zone", "Europe/Berlin", "Europe/Paris", changes{others: []string{"zone"}}},
+		{"the source", "zone:", "sources: {signoz: {lag: 10s}}\nzone:", changes{others: []string{"sources"}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := compare(parse(comparedRules), parse(strings.Replace(comparedRules, c.from, c.to, 1)))
+			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(changes{}), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWhatNeedsARestart(t *testing.T) {
+	started := rules.Default()
+	is := rules.Default()
+	if got := needsRestart(started, is); len(got) > 0 {
+		t.Errorf("nothing changed, and %q needs a restart", got)
+	}
+	is.Listen.Public, is.Store.Path = ":80", "elsewhere.db"
+	want := []string{"listen.public (:8080 is in use, :80 is written)", "store.path (tocsin.db is in use, elsewhere.db is written)"}
+	if diff := cmp.Diff(want, needsRestart(started, is)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/featuresignals/tocsin/evaluator"
+	"github.com/featuresignals/tocsin/incident"
+	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/page"
+	"github.com/featuresignals/tocsin/rules"
+	"github.com/featuresignals/tocsin/store"
+	"github.com/featuresignals/tocsin/telemetry/probe"
+	"github.com/featuresignals/tocsin/telemetry/signoz"
+)
+
+// setup is a configuration and what is made of it before anything of it runs:
+// whatever is wrong with it shows here, at the start as at a reload.
+type setup struct {
+	config   *rules.Config
+	spans    *signoz.Reader // nil where no rule looks at spans
+	channels []publisher.Channel
+	page     http.Handler
+}
+
+func setUp(config *rules.Config, logger *slog.Logger) (*setup, error) {
+	s := &setup{config: config, page: page.Handler(pageFolder(config))}
+	var err error
+	if s.channels, err = openChannels(config); err != nil {
+		return nil, err
+	}
+	if _, err := probe.New(config.Probes, nil, logger); err != nil {
+		return nil, err
+	}
+	if s.spans, err = newSource(config, logger); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *setup) close() {
+	if s.spans != nil {
+		_ = s.spans.Close() // nothing was written
+	}
+}
+
+// standing is the configuration in force: a setup that runs.
+type standing struct {
+	*setup
+	sum   string    // of its files
+	since time.Time // when it came into force
+	loops []*evaluator.Loop
+}
+
+// keeper runs what follows from the configuration, and swaps it when the
+// configuration changes: the loops that judge, the probes, the channels. What
+// outlives a configuration (the desk, the store, the listeners) is not its
+// business. Whoever needs the configuration in force asks for it each time.
+type keeper struct {
+	world  *world
+	logger *slog.Logger
+	db     *store.DB
+	count  func(channel, result string) // of deliveries
+	desk   *incident.Desk
+	prober *probe.Prober
+	health *health
+
+	group   *errgroup.Group
+	ctx     context.Context // of the group: parts run in it until they are replaced
+	started *rules.Config
+	force   atomic.Pointer[standing]
+	refused atomic.Pointer[refusal]
+	out     atomic.Pointer[publisher.Loop]
+
+	// Of one reload at a time.
+	judging, publishing *part
+}
+
+// begin runs the first configuration, in g until ctx ends.
+func (k *keeper) begin(ctx context.Context, g *errgroup.Group, first *setup, sum string) {
+	k.ctx, k.group, k.started = ctx, g, first.config
+	now := &standing{setup: first, sum: sum, since: time.Now(), loops: k.loops(first)}
+	k.force.Store(now)
+	for _, l := range now.loops {
+		l.Sink = k.take
+	}
+	k.publish(first)
+	k.judge(now)
+}
+
+// loops makes a loop for each source that feeds some rule. It goes on where that
+// source was judged last.
+func (k *keeper) loops(s *setup) []*evaluator.Loop {
+	feeds := map[string]feed{rules.SourceProbes: {k.db, probe.Lag(s.config.Probes), 0}}
+	if s.spans != nil {
+		feeds[rules.SourceSpans] = feed{s.spans, s.config.SigNoz.Lag, s.config.SigNoz.Settle}
+	}
+	var all []*evaluator.Loop
+	for _, name := range sources {
+		if !fedBy(s.config, name) {
+			continue
+		}
+		f := feeds[name]
+		if other := witness(s.config, name); other != "" {
+			f = f.with(feeds[other])
+		}
+		l := &evaluator.Loop{
+			Name: name, Source: f.source, Rings: evaluator.New(s.config), Log: k.logger,
+			Lag: f.lag, Settle: f.settle, CatchUp: s.config.CatchUp,
+		}
+		l.Resume(k.desk.JudgedOf(name))
+		all = append(all, l)
+	}
+	return all
+}
+
+// feed is what feeds rules, and when it is whole.
+type feed struct {
+	source      evaluator.Source
+	lag, settle time.Duration
+}
+
+// with joins another feed, whose rules are asked to confirm this one's: both
+// have to be whole.
+func (f feed) with(other feed) feed {
+	return feed{evaluator.Join(f.source, other.source), max(f.lag, other.lag), max(f.settle, other.settle)}
+}
+
+// take hands a round to the desk. The page is rendered again with it, since the
+// times on it moved; a folder that was lost is made again.
+func (k *keeper) take(ctx context.Context, r evaluator.Round) error {
+	if err := k.desk.Judge(ctx, r); err != nil {
+		return err
+	}
+	k.health.progressed(r.Source)
+	if r.Live || r.Blind || r.Reloaded {
+		k.renewPages()
+	}
+	return nil
+}
+
+// judge runs the loops, each when its minutes close.
+func (k *keeper) judge(s *standing) {
+	k.judging = k.run(func(ctx context.Context) error {
+		g, ctx := errgroup.WithContext(ctx)
+		for _, l := range s.loops {
+			g.Go(func() error {
+				return schedule(ctx, l.Lag, func() {
+					if err := l.Tick(ctx, time.Now()); ctx.Err() == nil { // else it was broken off by the stop
+						k.health.ticked(l.Name, err)
+					}
+				})
+			})
+		}
+		return g.Wait()
+	})
+}
+
+// publish runs the channels.
+func (k *keeper) publish(s *setup) {
+	out := &publisher.Loop{
+		Outbox: k.db, Channels: s.channels, Logger: k.logger, Point: k.world.point, Count: k.count, Prepare: k.prepare,
+	}
+	k.out.Store(out)
+	k.publishing = k.run(out.Run)
+	k.renewPages()
+}
+
+// prepare makes a delivery from what is known when it goes out.
+func (k *keeper) prepare(_ context.Context, r publisher.Row) (publisher.Delivery, error) {
+	config, board := k.config(), k.desk.Board()
+	d, err := publisher.Prepare(r, publisher.Project(config, board, judgedAll(config, k.desk.JudgedOf), time.Now().UTC()))
+	d.Seq = board.Seq
+	return d, err
+}
+
+// config is the configuration in force.
+func (k *keeper) config() *rules.Config { return k.force.Load().config }
+
+// wake tells the channels that something was stored.
+func (k *keeper) wake() {
+	if out := k.out.Load(); out != nil {
+		out.Wake()
+	}
+}
+
+func (k *keeper) renewPages() {
+	for _, c := range k.config().Pages() {
+		k.out.Load().Renew(c.Name)
+	}
+}
+
+// ServeHTTP serves the public page of the configuration in force.
+func (k *keeper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	k.force.Load().page.ServeHTTP(w, r)
+}
+
+// tidy is house-keeping.
+func (k *keeper) tidy() {
+	if err := k.db.Trim(k.ctx, time.Now()); err != nil {
+		k.logger.Warn("house-keeping", "err", err)
+	}
+}
+
+// close gives back what the last configuration held, when nothing runs any more.
+func (k *keeper) close() { k.force.Load().close() }
+
+// part is something that runs until it is replaced or the service ends.
+type part struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+func (k *keeper) run(f func(context.Context) error) *part {
+	ctx, cancel := context.WithCancel(k.ctx)
+	p := &part{cancel, make(chan struct{})}
+	k.group.Go(func() error {
+		defer close(p.done)
+		defer cancel()
+		err := f(ctx)
+		if err != nil && ctx.Err() != nil && k.ctx.Err() == nil {
+			k.logger.Warn("what a reload replaced did not end well", "err", err)
+			return nil
+		}
+		return err
+	})
+	return p
+}
+
+// stop ends a part and waits until it has ended.
+func (p *part) stop() {
+	if p == nil {
+		return
+	}
+	p.cancel()
+	<-p.done
+}

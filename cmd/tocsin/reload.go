@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/featuresignals/tocsin/evaluator"
+	"github.com/featuresignals/tocsin/rules"
+	"github.com/featuresignals/tocsin/telemetry/signoz"
+)
+
+// refusal is a configuration that did not come into force, and why.
+type refusal struct {
+	At       time.Time `json:"at"`
+	Mistakes []string  `json:"mistakes"`
+}
+
+// again is how long what may mend itself, such as a store that does not answer
+// yet or a secret that is still to be written, is waited for.
+const again = 10 * time.Second
+
+// follow reloads the configuration when its files change and at SIGHUP, until
+// ctx ends. A change that comes while an earlier one is being taken up takes
+// its place.
+func (k *keeper) follow(ctx context.Context, files *watch, hup <-chan os.Signal) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var under *part
+	for {
+		why := "its files changed"
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hup:
+			files.take()
+			why = "SIGHUP"
+		case <-tick.C:
+			if !files.changed() {
+				continue
+			}
+		}
+		under.stop()
+		sum := files.sum
+		under = k.run(func(ctx context.Context) error {
+			k.reload(ctx, sum, why)
+			return nil
+		})
+	}
+}
+
+// reload takes the configuration up as it is written now, or says why it does
+// not; then the old one stays. Mistakes in the files wait for the next change
+// of them; whatever else is in the way may mend itself, and is tried again.
+func (k *keeper) reload(ctx context.Context, sum, why string) {
+	for {
+		err := k.tryReload(ctx, sum, why)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			k.refused.Store(nil)
+			return
+		}
+		k.refuse(err)
+		if len(rules.Mistakes(err)) > 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(again):
+		}
+	}
+}
+
+// refuse says what is wrong with a configuration, once.
+func (k *keeper) refuse(err error) {
+	var lines []string
+	for _, m := range rules.Mistakes(err) {
+		lines = append(lines, m.Error())
+	}
+	if len(lines) == 0 {
+		lines = []string{err.Error()}
+	}
+	was := k.refused.Swap(&refusal{time.Now().UTC(), lines})
+	if was != nil && strings.Join(was.Mistakes, "\n") == strings.Join(lines, "\n") {
+		return
+	}
+	for _, l := range lines {
+		k.logger.Error("a mistake in the configuration", "mistake", l)
+	}
+	k.logger.Error("the configuration is not taken up, the old one stays in force", "mistakes", len(lines), "in_force", short(k.force.Load().sum))
+}
+
+// tryReload makes everything that the new configuration calls for while the old
+// one goes on, and swaps the two when the new rings are filled.
+func (k *keeper) tryReload(ctx context.Context, sum, why string) error {
+	config, err := k.load()
+	if err != nil {
+		return err
+	}
+	was := k.force.Load()
+	diff := compare(was.config, config)
+	next, err := setUp(config, k.logger)
+	if err != nil {
+		return err
+	}
+	k.logger.Info("the configuration changed, reading what its rules look back on", "why", why)
+	is := &standing{setup: next, sum: sum, loops: k.loops(next)}
+	filled := true
+	if err := k.fill(ctx, is); err != nil {
+		// A store that is away is no reason to keep rules that somebody has
+		// changed: they are judged by when it is back. Another store is one.
+		if e, ok := errors.AsType[*signoz.Error](err); ctx.Err() != nil || diff.differs("sources") || ok && e.Trouble != signoz.Unwell {
+			next.close()
+			return fmt.Errorf("read what the rules look back on: %w", err)
+		}
+		filled = false
+		k.logger.Warn("the rules change while the source does not answer", "err", err)
+	}
+	if ctx.Err() != nil {
+		next.close()
+		return ctx.Err()
+	}
+	k.swap(k.ctx, is, diff, filled)
+	was.close()
+	k.logger.Info("configuration reloaded", "why", why, "rules", len(config.Rules), "added", diff.added, "removed", diff.removed, "changed", diff.changed,
+		"other_keys", diff.others, "sum", short(sum))
+	for _, key := range needsRestart(k.started, config) {
+		k.logger.Warn("a change in the configuration needs a restart", "key", key)
+	}
+	return nil
+}
+
+// load reads the configuration anew. One that was there and is gone, or empty,
+// is no wish for the built-in rules: somebody is about to write it.
+func (k *keeper) load() (*rules.Config, error) {
+	path := k.world.path()
+	if path == "" && len(k.config().Files) > 0 {
+		return nil, fmt.Errorf("%s is gone: put it back, or stop Tocsin to start it without", usual)
+	}
+	if path != "" {
+		body, err := os.ReadFile(path)
+		if err == nil && strings.TrimSpace(string(body)) == "" {
+			return nil, fmt.Errorf("%s is empty: write it, or stop Tocsin to start it without", path)
+		}
+	}
+	return k.world.load()
+}
+
+// fill reads what the new rules look back on, so that they can judge at once.
+// The old loops go on meanwhile.
+func (k *keeper) fill(ctx context.Context, s *standing) error {
+	for _, l := range s.loops {
+		l.Sink = func(context.Context, evaluator.Round) error { return nil } // nothing is said yet
+		if _, err := k.catchUp(ctx, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// catchUp brings a new loop up to the minute that was judged last, and no
+// further. It gives false where there is none to judge again: nothing was judged
+// yet, or so long ago that the loop's own first tick has to say what is skipped.
+func (k *keeper) catchUp(ctx context.Context, l *evaluator.Loop) (ok bool, err error) {
+	judged := k.desk.JudgedOf(l.Name)
+	if judged.IsZero() || time.Since(judged) > l.Lag+l.CatchUp {
+		return false, nil
+	}
+	return true, l.Tick(ctx, judged.Add(l.Lag))
+}
+
+// swap puts a configuration into force. The minute that was judged last is
+// judged again, by the new rules; no later one has been, and none is left out.
+func (k *keeper) swap(ctx context.Context, is *standing, diff changes, filled bool) {
+	k.judging.stop()
+	if err := k.desk.Reload(ctx, is.config); err != nil {
+		return // we are stopping
+	}
+	is.since = time.Now()
+	k.force.Store(is)
+	if err := k.prober.Reconfigure(is.config.Probes); err != nil {
+		k.logger.Warn("the probes go on as they were", "err", err)
+	}
+	for _, l := range is.loops {
+		if err := k.rejudge(ctx, l, filled); err != nil && ctx.Err() == nil {
+			k.logger.Warn("the newest minute is not judged by the new rules, the next one will be", "source", l.Name, "err", err)
+		}
+		l.Sink = k.take
+	}
+	k.judge(is)
+	if diff.differs("channels") {
+		k.publishing.stop() // a delivery under way comes to its end, or is repeated with its key
+		k.publish(is.setup)
+	}
+	k.renewPages()
+}
+
+// rejudge has a new loop judge the minute that was judged last, if its rings are
+// filled.
+func (k *keeper) rejudge(ctx context.Context, l *evaluator.Loop, filled bool) error {
+	if !filled {
+		return nil
+	}
+	if ok, err := k.catchUp(ctx, l); !ok || err != nil { // what was judged while the rings were filled
+		return err
+	}
+	l.Sink = k.take
+	return l.Rejudge(ctx, time.Now())
+}
+
+// short is as much of a sum as people compare.
+func short(sum string) string { return sum[:min(12, len(sum))] }

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// period reads --from and --to. settled is the newest minute that no late span
+// will change any more; nothing is replayed beyond it.
+func period(from, to string, settled time.Time, zone *time.Location) (begin, end time.Time, err error) {
+	end = settled
+	if to != "" {
+		if end, err = moment(to, settled, zone); err != nil {
+			return begin, end, fmt.Errorf("--to: %w", err)
+		}
+	}
+	if end.After(settled) {
+		return begin, end, fmt.Errorf("--to: %s is not over, or so new that late spans may change it: want %s or earlier, or leave it out",
+			end.In(zone).Format(time.RFC3339), settled.In(zone).Format(time.RFC3339))
+	}
+	begin = end.Add(-usualReplay)
+	if from != "" {
+		if begin, err = moment(from, settled, zone); err != nil {
+			return begin, end, fmt.Errorf("--from: %w", err)
+		}
+	}
+	if !begin.Before(end) {
+		return begin, end, fmt.Errorf("--from: %s is not before the end, %s", begin.In(zone).Format(time.RFC3339), end.In(zone).Format(time.RFC3339))
+	}
+	return begin, end, nil
+}
+
+var ago = regexp.MustCompile(`^(\d{1,5})([wdhm])$`)
+
+// moment reads a time as people write it, to the whole minute.
+func moment(s string, now time.Time, zone *time.Location) (time.Time, error) {
+	if m := ago.FindStringSubmatch(s); m != nil {
+		n, _ := strconv.Atoi(m[1])
+		unit := map[string]time.Duration{"w": 7 * 24 * time.Hour, "d": 24 * time.Hour, "h": time.Hour, "m": time.Minute}[m[2]]
+		return now.Add(-time.Duration(n) * unit), nil
+	}
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t.UTC().Truncate(time.Minute), nil
+	}
+	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02T15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+			return t.UTC().Truncate(time.Minute), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf(`want a time such as 2026-11-20, "2026-11-20 14:00", 2026-11-20T14:00:00+01:00, or how long ago, as in 30d, 12h or 90m; found %q`, s)
+}
