@@ -263,6 +263,9 @@ func (c *condition) held(r *ring, last int64) bool {
 // at most forMin. No bound is asked; windows that say nothing are passed over.
 // within says whether the newest one is within, on evidence.
 func (c *condition) calm(r *ring, last int64, forMin int) (n int, within bool) {
+	if c.spotless(r, last, forMin) {
+		return forMin, true
+	}
 	for i := range int64(min(c.any[0].long.window, exact) + forMin) {
 		a := c.ask(r, last-i)
 		if a.over {
@@ -279,4 +282,20 @@ func (c *condition) calm(r *ring, last int64, forMin int) (n int, within bool) {
 		}
 	}
 	return n, within
+}
+
+// spotless reports, from two sums, what is so of nearly every series in nearly
+// every minute: that there was no trouble at all in any of the windows, and no
+// minute without requests.
+func (c *condition) spotless(r *ring, last int64, forMin int) bool {
+	longest := 0
+	for i := range c.any {
+		t := &c.any[i].long
+		if t.kind == rules.KindRequestRate || t.kind == rules.KindGauge || t.kind == rules.KindSilence {
+			return false
+		}
+		longest = max(longest, t.window)
+	}
+	t := &c.any[0].long // all of them count the same
+	return r.sum(last, forMin, present) == uint64(forMin) && r.sum(last, longest+forMin, t.of) == 0
 }

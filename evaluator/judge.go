@@ -21,6 +21,7 @@ type Rings struct {
 	alive    track // of all spans
 	sorted   []*ring
 	reach    int
+	sizes    []int             // by rule: how many findings there were last time
 	confirms map[string][]bool // by source, then by rule: whether one of the source's rules asks it to confirm
 }
 
@@ -47,6 +48,7 @@ func New(config *rules.Config) *Rings {
 			r.confirms[source] = append(r.confirms[source], confirms(config.Rules, rule.ID, source))
 		}
 	}
+	r.sizes = make([]int, len(config.Rules))
 	longest := 0
 	for i := range config.Rules {
 		rule := &config.Rules[i]
@@ -224,6 +226,9 @@ func (r *Rings) Judge(at time.Time, source string) []Finding {
 	last := at.Unix()/60 - 1
 	r.forget(last)
 	by := make([][]Finding, len(r.config.Rules))
+	for i, n := range r.sizes {
+		by[i] = make([]Finding, 0, n)
+	}
 	w := witnesses{}
 	r.round(by, last, at, nil, func(i int) bool { return r.confirms[source][i] })
 	for i, rule := range r.config.Rules {
@@ -232,7 +237,12 @@ func (r *Rings) Judge(at time.Time, source string) []Finding {
 	r.round(by, last, at, w, func(i int) bool {
 		return !r.confirms[source][i] && (source == "" || r.config.Rules[i].Source() == source)
 	})
-	var out []Finding
+	total := 0
+	for i := range by {
+		r.sizes[i] = len(by[i])
+		total += len(by[i])
+	}
+	out := make([]Finding, 0, total)
 	for i := range r.config.Rules {
 		rule := &r.config.Rules[i]
 		if source == "" || rule.Source() == source {
@@ -381,7 +391,7 @@ func (j *judge) evident(r *ring, last int64) bool {
 		return true // these are not shares of requests
 	}
 	for i := range known {
-		if j.recover.ask(r, last-int64(i)).over {
+		if i > 0 && j.recover.ask(r, last-int64(i)).over {
 			return false
 		}
 		if r.sum(last, i+1, t.among) >= enough {

@@ -15,7 +15,8 @@ const (
 	requests = iota
 	failed
 	matched
-	timed // requests with a usable duration
+	timed   // requests with a usable duration
+	present // 1 if there was a request at all
 	slow0
 )
 
@@ -89,7 +90,7 @@ func newRing(series telemetry.Series, s *stream) *ring {
 func (r *ring) put(m telemetry.Minute) {
 	minute := m.Start.Unix() / 60
 	c := make([]uint32, 0, 16)
-	c = append(c, uint32(m.Requests), uint32(m.Errors), uint32(m.Matches), uint32(m.Durations.Count()))
+	c = append(c, uint32(m.Requests), uint32(m.Errors), uint32(m.Matches), uint32(m.Durations.Count()), uint32(min(m.Requests, 1)))
 	for _, limit := range r.stream.limits {
 		c = append(c, uint32(m.Durations.Slower(limit)))
 	}

@@ -62,12 +62,13 @@ func (l latest) findings(at time.Time) []evaluator.Finding {
 }
 
 // turns says where a round's verdicts are others than those of the round
-// before it. After a start everything is a turn.
+// before it. After a start everything is a turn: what an earlier process wrote
+// down may have been by other rules.
 func (l latest) turns(r evaluator.Round) []Turn {
 	type seriesOf struct{ rule, service, region string }
 	key := func(f evaluator.Finding) seriesOf { return seriesOf{f.Rule, f.Series.Service, f.Series.Region} }
 	was := map[seriesOf]evaluator.Finding{}
-	if i := l.index(r.Source); i >= 0 {
+	if i := l.index(r.Source); i >= 0 && !l.rounds[i].Again {
 		for _, f := range l.rounds[i].Findings {
 			was[key(f)] = f
 		}

@@ -189,7 +189,14 @@ func (s *source) mistake(n ast.Node, format string, args ...any) {
 
 func (s *source) mistakeAt(at Pos, format string, args ...any) {
 	at.File, at.Line, at.Col = s.name, max(1, at.Line), max(1, at.Col)
-	s.draft.mistakes = append(s.draft.mistakes, &Error{Pos: at, Msg: fmt.Sprintf(format, args...)})
+	// A mistake is one line, whatever of the file is quoted in it.
+	msg := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, fmt.Sprintf(format, args...))
+	s.draft.mistakes = append(s.draft.mistakes, &Error{Pos: at, Msg: msg})
 }
 
 // plain follows aliases and takes anchors off; false means that a mistake was
@@ -209,6 +216,7 @@ func (s *source) plain(n ast.Node) (ast.Node, bool) {
 			name := m.Value.GetToken().Value
 			a, ok := s.anchors[name]
 			if !ok {
+				name = shorten(name)
 				s.mistake(m, "the alias *%s has no anchor: write &%s before the value that is meant", name, name)
 				return nil, false
 			}

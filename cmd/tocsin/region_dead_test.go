@@ -155,14 +155,12 @@ func lived(t *testing.T, config *rules.Config, begin time.Time, spans evaluator.
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(begin))
 		l := start(t, config, begin, spans)
+		defer l.db.Close()
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := l.run(ctx, spans)
+		defer ended.Wait()
+		defer cancel()
 		story(l)
-		cancel()
-		ended.Wait()
-		if err := l.db.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 }
 
@@ -293,7 +291,7 @@ func (l *life) happened(want string) {
 			lines = append(lines, line)
 		}
 	}
-	if diff := cmp.Diff(lines, got); diff != "" {
+	if diff := cmp.Diff(strings.Join(lines, "\n"), strings.Join(got, "\n")); diff != "" {
 		l.Errorf("what happened (-want +got)\n%s", diff)
 	}
 }
@@ -376,6 +374,11 @@ func (e earth) at(minutes float64) time.Time {
 	return e.begin.Add(time.Duration(minutes * float64(time.Minute)))
 }
 
+// since is what a cell shows that is so since then.
+func (e earth) since(status string, minutes float64) string {
+	return status + e.at(minutes).Format(" since 15:04 UTC")
+}
+
 // silent is an outage without spans; no regions: of all.
 func (e earth) silent(from, to float64, regions ...string) []sample.Outage {
 	return []sample.Outage{{Kind: sample.Silent, Regions: regions, From: e.at(from), To: e.at(to)}}
@@ -392,16 +395,15 @@ func TestSpansAndProbesTogether(t *testing.T) {
 		e.sites[region] = newSite(t, e.ground)
 	}
 	all := []sample.Traffic{
-		{Service: "dead", Outages: e.silent(10.3, 20, "eu")}, // in the middle of a minute
-		{Service: "away"},
-		{Service: "gap", Outages: e.silent(10, 20, "eu")},
-		{Service: "nothing", Outages: e.silent(10, 20)},
+		{Service: "dead", PerMinute: 60, Outages: e.silent(4.3, 11, "eu")}, // in the middle of a minute
+		{Service: "away", PerMinute: 20},
+		{Service: "gap", PerMinute: 20, Outages: e.silent(4, 11, "eu")},
+		{Service: "nothing", PerMinute: 20, Outages: e.silent(4, 60)},
 	}
 	all = append(all, e.fortyTraffic()...)
 	err := signoz.NewWriter(conn).Without("attributes").WriteAll(t.Context(), func(yield func(time.Time, ptrace.Traces) bool) {
-		for at := e.at(-8); at.Before(e.at(35)); at = at.Add(time.Minute) {
+		for at := e.at(-10); at.Before(e.at(26)); at = at.Add(time.Minute) {
 			for _, traffic := range all {
-				traffic.PerMinute = 15
 				if !yield(at, traffic.Minute(at)) {
 					return
 				}
@@ -424,31 +426,31 @@ func (e earth) regionDead(t *testing.T) {
 	config, spans := e.read(t, "dead", regionRules)
 	eu := e.sites["eu"]
 	lived(t, config, e.begin, spans, func(l *life) {
-		l.until(10.3)
+		l.until(4.3)
 		eu.close()
-		l.until(14.5)
+		l.until(8.5)
 		l.says("Partial outage", "Management API in Europe, since", "No answers")
-		l.shows("api", "operational", "major outage since 10", "operational")
-		l.inTime(e.at(10))
-		l.until(19.95)
+		l.shows("api", "operational", e.since("major outage", 4), "operational")
+		l.inTime(e.at(4))
+		l.until(10.95)
 		eu.open(t)
-		l.until(26.5)
+		l.until(17.5)
 		l.says("All systems operational")
 		l.shows("api", "operational", "operational", "operational")
 		l.happened(`
-			13:08 00:13 opened 0001 api since 00:10
-			13:08 00:13 raised 0001 api/eu P1 by probe-fails since 00:10
-			13:08 00:13:08 updated 0001 #1 said 00:13:08: investigating, P1, new, next by 01:13:08
-			14:00 00:13 raised 0001 api/eu P0 by region-silent since 00:11
-			14:00 00:14 updated 0001 #2 said 00:14: investigating, P0, worse, next by 00:44
-			17:00 00:16 sensed evaluation/eu nothing since 00:11
-			22:00 00:21 sensed evaluation/eu seen
-			23:00 00:22 moved 0001 to monitoring
-			23:00 00:23 updated 0001 #3 said 00:23: monitoring, P0, calm for 2m0s, next by 00:53
-			25:08 00:25 recovered 0001 api/eu none by probe-fails
-			26:00 00:25 recovered 0001 api/eu none by region-silent
-			26:00 00:25 resolved 0001
-			26:00 00:26 updated 0001 #4 said 00:26: resolved, P0, over`)
+			07:08 00:07 opened 0001 api since 00:04
+			07:08 00:07 raised 0001 api/eu P1 by probe-fails since 00:04
+			07:08 00:07:08 updated 0001 #1 said 00:07:08: investigating, P1, new, next by 01:07:08
+			08:00 00:07 raised 0001 api/eu P0 by region-silent since 00:05
+			08:00 00:08 updated 0001 #2 said 00:08: investigating, P0, worse, next by 00:38
+			11:00 00:10 sensed evaluation/eu nothing since 00:05
+			13:00 00:12 sensed evaluation/eu seen
+			14:00 00:13 moved 0001 to monitoring
+			14:00 00:14 updated 0001 #3 said 00:14: monitoring, P0, calm for 2m0s, next by 00:44
+			16:08 00:16 recovered 0001 api/eu none by probe-fails
+			17:00 00:16 recovered 0001 api/eu none by region-silent
+			17:00 00:16 resolved 0001
+			17:00 00:17 updated 0001 #4 said 00:17: resolved, P0, over`)
 	})
 }
 
@@ -474,21 +476,22 @@ func (l *life) inTime(bad time.Time) {
 // for the probes to tell.
 func (e earth) allDead(t *testing.T) {
 	config, spans := e.read(t, "nothing", regionRules)
+	out := e.since("major outage", 4)
 	lived(t, config, e.begin, spans, func(l *life) {
-		l.until(9.95)
+		l.until(3.95)
 		for _, s := range e.sites {
 			s.close()
 		}
-		l.until(12.5)
+		l.until(6.5)
 		l.says("Major outage", "Management API in all regions, since")
-		l.shows("api", "major outage since 10", "major outage since 10", "major outage since 10")
-		l.inTime(e.at(10))
+		l.shows("api", out, out, out)
+		l.inTime(e.at(4))
 		l.happened(`
-			12:08 00:12 opened 0001 api since 00:10
-			12:08 00:12 raised 0001 api/eu P0 by probe-fails since 00:10
-			12:08 00:12 raised 0001 api/in P0 by probe-fails since 00:10
-			12:08 00:12 raised 0001 api/us P0 by probe-fails since 00:10
-			12:08 00:12:08 updated 0001 #1 said 00:12:08: investigating, P0, new, next by 00:42:08`)
+			06:08 00:06 opened 0001 api since 00:04
+			06:08 00:06 raised 0001 api/eu P0 by probe-fails since 00:04
+			06:08 00:06 raised 0001 api/in P0 by probe-fails since 00:04
+			06:08 00:06 raised 0001 api/us P0 by probe-fails since 00:04
+			06:08 00:06:08 updated 0001 #1 said 00:06:08: investigating, P0, new, next by 00:36:08`)
 		for _, s := range e.sites {
 			s.open(t)
 		}
@@ -498,45 +501,46 @@ func (e earth) allDead(t *testing.T) {
 // The store of spans is away for long. That is nobody's outage. One that the
 // probes see meanwhile is told, and is not over before the spans are known.
 func (e earth) storeDead(t *testing.T) {
+	t.Cleanup(func() { _ = e.front.Resume() })
 	config, spans := e.read(t, "away", regionRules)
 	eu := e.sites["eu"]
-	blind := e.at(7).Format("no data since 15:04")
+	blind := e.since("no data", 2)
 	lived(t, config, e.begin, spans, func(l *life) {
-		l.until(8.3)
+		l.until(3.3)
 		e.do(e.front.Pause)
-		l.until(13.9)
+		l.until(8.9)
 		l.says("N" + blind[1:])
 		l.shows("api", blind, blind, blind)
 		l.shows("evaluation", blind, blind, blind)
-		if probes, spans := l.desk.JudgedOf(rules.SourceProbes), l.desk.JudgedOf(rules.SourceSpans); !probes.Equal(e.at(13)) || !spans.Equal(e.at(7)) {
+		if probes, spans := l.desk.JudgedOf(rules.SourceProbes), l.desk.JudgedOf(rules.SourceSpans); !probes.Equal(e.at(8)) || !spans.Equal(e.at(2)) {
 			l.Errorf("judged are probes up to %s and spans up to %s", probes, spans)
 		}
-		l.happened("10:00 00:07 blinded since 00:07")
+		l.happened("05:00 00:02 blinded since 00:02")
 		eu.close()
-		l.until(17.9)
+		l.until(11.9)
 		l.says("The management API cannot be reached", "Management API in Europe")
-		l.shows("api", blind, "partial outage since 10", blind)
+		l.shows("api", blind, e.since("partial outage", 9), blind)
 		eu.open(t)
-		l.until(27.5)
+		l.until(20.5)
 		e.do(func() {
 			if err := e.front.Resume(); err != nil {
 				l.Error(err)
 			}
 		})
-		l.until(28.5)
+		l.until(21.5)
 		l.says("All systems operational")
 		l.happened(`
-			10:00 00:07 blinded since 00:07
-			16:08 00:16 opened 0001 api since 00:14
-			16:08 00:16 raised 0001 api/eu P1 by probe-fails since 00:14
-			16:08 00:16:08 updated 0001 #1 said 00:16:08: investigating, P1, new, next by 01:16:08
-			20:08 00:20 moved 0001 to monitoring
-			20:08 00:20:08 updated 0001 #2 said 00:20:08: monitoring, P1, calm for 2m0s, next by 01:20:08
-			23:08 00:23 recovered 0001 api/eu none by probe-fails
-			23:08 00:23:08 updated 0001 #3 said 00:23:08: monitoring, P1, unknown since 00:07, next by 01:23:08
-			28:00 00:23 resolved 0001
-			28:00 00:24 updated 0001 #4 said 00:24: resolved, P1, over, entered late
-			28:00 00:27 sighted since 00:07`)
+			05:00 00:02 blinded since 00:02
+			11:08 00:11 opened 0001 api since 00:09
+			11:08 00:11 raised 0001 api/eu P1 by probe-fails since 00:09
+			11:08 00:11:08 updated 0001 #1 said 00:11:08: investigating, P1, new, next by 01:11:08
+			14:08 00:14 moved 0001 to monitoring
+			14:08 00:14:08 updated 0001 #2 said 00:14:08: monitoring, P1, calm for 2m0s, next by 01:14:08
+			17:08 00:17 recovered 0001 api/eu none by probe-fails
+			17:08 00:17:08 updated 0001 #3 said 00:17:08: monitoring, P1, unknown since 00:02, next by 01:17:08
+			21:00 00:17 resolved 0001
+			21:00 00:18 updated 0001 #4 said 00:18: resolved, P1, over, entered late
+			21:00 00:20 sighted since 00:02`)
 	})
 }
 
@@ -545,23 +549,23 @@ func (e earth) storeDead(t *testing.T) {
 func (e earth) regionSilent(t *testing.T) {
 	config, spans := e.read(t, "gap", regionRules)
 	lived(t, config, e.begin, spans, func(l *life) {
-		l.until(18.5)
+		l.until(11.5)
 		if i, _ := l.desk.Board().On("api"); i.RegionSeverity("eu") != rules.P4 {
 			l.Errorf("Europe is %s, want P4", i.RegionSeverity("eu"))
 		}
 		l.says("No known problems", "No incidents so far")
 		l.shows("api", "operational", "operational", "operational")
-		l.shows("evaluation", "operational", "no data since 10", "operational")
-		l.until(26.5)
+		l.shows("evaluation", "operational", e.since("no data", 4), "operational")
+		l.until(17.5)
 		l.says("All systems operational", "No incidents so far")
 		l.happened(`
-			16:00 00:15 sensed evaluation/eu nothing since 00:10
-			17:00 00:16 opened 0001 api since 00:10
-			17:00 00:16 raised 0001 api/eu P4 by region-silent since 00:10
-			22:00 00:21 sensed evaluation/eu seen
-			23:00 00:22 moved 0001 to monitoring
-			26:00 00:25 recovered 0001 api/eu none by region-silent
-			26:00 00:25 resolved 0001`)
+			10:00 00:09 sensed evaluation/eu nothing since 00:04
+			11:00 00:10 opened 0001 api since 00:04
+			11:00 00:10 raised 0001 api/eu P4 by region-silent since 00:04
+			13:00 00:12 sensed evaluation/eu seen
+			14:00 00:13 moved 0001 to monitoring
+			17:00 00:16 recovered 0001 api/eu none by region-silent
+			17:00 00:16 resolved 0001`)
 	})
 }
 
@@ -573,8 +577,8 @@ const forty = 40
 func (e earth) fortyTraffic() (all []sample.Traffic) {
 	for i := range forty {
 		all = append(all, sample.Traffic{
-			Service: fmt.Sprintf("forty-%02d", i), Regions: []string{[]string{"us", "eu"}[i%2]},
-			Outages: e.silent(9.7+float64(i)*0.015, 20.5+float64(i)*0.01),
+			Service: fmt.Sprintf("forty-%02d", i), Regions: []string{[]string{"us", "eu"}[i%2]}, PerMinute: 15,
+			Outages: e.silent(3.7+float64(i)*0.015, 13.5+float64(i)*0.01),
 		})
 	}
 	return all
@@ -597,10 +601,10 @@ func fortyRules() string {
 func (e earth) allSilent(t *testing.T) {
 	config, spans := e.read(t, "forty-*", fortyRules())
 	lived(t, config, e.begin, spans, func(l *life) {
-		l.until(18.5)
+		l.until(12.5)
 		l.shows("api", "operational", "operational", "operational") // say the probes
-		l.shows("evaluation", "no data since 10", "no data since 10", "not watched")
-		l.until(34.5)
+		l.shows("evaluation", "no data since", "no data since", "not watched")
+		l.until(25.5)
 		sensed := 0
 		for _, ev := range l.events() {
 			if ev.Kind == incident.Sensed {
@@ -619,7 +623,7 @@ func (e earth) allSilent(t *testing.T) {
 func (e earth) longLag(t *testing.T) {
 	config, spans := e.read(t, "away", strings.Replace(regionRules, "signoz: {", "signoz: {lag: 4m, ", 1))
 	lived(t, config, e.begin, spans, func(l *life) {
-		l.until(12.5)
+		l.until(9.5)
 		l.happened("")
 	})
 }

@@ -144,8 +144,11 @@ func (k *keeper) load() (*rules.Config, error) {
 		return nil, fmt.Errorf("%s is gone: put it back, or stop Tocsin to start it without", usual)
 	}
 	if path != "" {
-		body, err := os.ReadFile(path)
-		if err == nil && strings.TrimSpace(string(body)) == "" {
+		body, err := contents(path)
+		if err != nil {
+			return nil, fmt.Errorf("read the configuration: %w", err)
+		}
+		if strings.TrimSpace(string(body)) == "" {
 			return nil, fmt.Errorf("%s is empty: write it, or stop Tocsin to start it without", path)
 		}
 	}

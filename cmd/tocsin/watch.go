@@ -100,7 +100,7 @@ func (w *watch) files() []string {
 
 // hash reads all files. What the main one includes may have changed with it.
 func (w *watch) hash() string {
-	if body, err := os.ReadFile(w.main); err == nil {
+	if body, err := contents(w.main); err == nil {
 		if patterns, ok := includes(body); ok && !slices.Equal(patterns, w.patterns) {
 			w.patterns = patterns
 			w.seen = w.look()
@@ -108,11 +108,24 @@ func (w *watch) hash() string {
 	}
 	h := sha256.New()
 	for _, name := range w.files() {
-		body, err := os.ReadFile(name)
+		body, err := contents(name)
 		fmt.Fprintf(h, "%q %d %v\n", name, len(body), err)
 		h.Write(body)
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// contents reads a file, but no pipe: what was read out of one is gone for whoever
+// asks next, and opening one may wait for ever.
+func contents(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file that can be read twice", name)
+	}
+	return os.ReadFile(name)
 }
 
 // includes reads the patterns of a main file, however wrong the rest of it is:

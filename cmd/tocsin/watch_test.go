@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -20,7 +21,10 @@ func write(t *testing.T, name, body string) {
 
 // settled asks until the watch has seen the same files twice, as follow does
 // every second.
-func settled(w *watch) bool { return w.changed() || w.changed() }
+func settled(w *watch) bool {
+	first := w.changed()
+	return w.changed() || first
+}
 
 func TestAChangedFileIsHandedOnOnceNobodyIsAtWorkOnIt(t *testing.T) {
 	main := filepath.Join(t.TempDir(), "tocsin.yaml")
@@ -111,5 +115,17 @@ func TestASwapOfLinksIsAChange(t *testing.T) {
 	}
 	if !settled(w) {
 		t.Error("the swap is not seen")
+	}
+}
+
+// A configuration that comes through a pipe can be read once, and that is the
+// start's to do.
+func TestAPipeIsLeftAlone(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "tocsin.yaml")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if settled(newWatch(pipe)) {
+		t.Error("a pipe has changed")
 	}
 }

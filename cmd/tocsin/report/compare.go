@@ -35,12 +35,11 @@ func changes(is, was []Incident, to time.Time) (out []Change, same int, mates ma
 		}
 	}
 
-	began := map[*Change]time.Time{}
-	var all []*Change
-	add := func(c Change, at time.Time) {
-		all = append(all, &c)
-		began[&c] = at
+	type dated struct {
+		Change
+		began time.Time
 	}
+	var all []dated
 	for i, a := range is {
 		w, ok := mate[i]
 		if !ok {
@@ -50,7 +49,7 @@ func changes(is, was []Incident, to time.Time) (out []Change, same int, mates ma
 					c.Beside = was[p.was].ID
 				}
 			}
-			add(c, a.Began)
+			all = append(all, dated{c, a.Began})
 			continue
 		}
 		fields := difference(a, was[w])
@@ -58,7 +57,7 @@ func changes(is, was []Incident, to time.Time) (out []Change, same int, mates ma
 			same++
 			continue
 		}
-		add(Change{Kind: Changes, Component: a.Component, ID: a.ID, Other: was[w].ID, Fields: fields}, a.Began)
+		all = append(all, dated{Change{Kind: Changes, Component: a.Component, ID: a.ID, Other: was[w].ID, Fields: fields}, a.Began})
 	}
 	for w, b := range was {
 		if taken[w] {
@@ -70,12 +69,12 @@ func changes(is, was []Incident, to time.Time) (out []Change, same int, mates ma
 				c.Beside = is[p.is].ID
 			}
 		}
-		add(c, b.Began)
+		all = append(all, dated{c, b.Began})
 	}
-	slices.SortStableFunc(all, func(a, b *Change) int { return began[a].Compare(began[b]) })
+	slices.SortStableFunc(all, func(a, b dated) int { return a.began.Compare(b.began) })
 	out = []Change{}
 	for _, c := range all {
-		out = append(out, *c)
+		out = append(out, c.Change)
 	}
 	mates = map[incident.ID]incident.ID{}
 	for i, w := range mate {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -318,11 +319,12 @@ func findings(t *testing.T, all []evaluator.Round) []byte {
 func incidents(b incident.Board) []string {
 	var out []string
 	for _, i := range slices.Concat(b.Past, b.Open) {
-		s := fmt.Sprintln(i.ID, i.Component, i.State, i.Peak, i.Began, i.Detected, i.Resolved)
+		var s strings.Builder
+		s.WriteString(fmt.Sprintln(i.ID, i.Component, i.State, i.Peak, i.Began, i.Detected, i.Resolved))
 		for _, u := range i.Updates {
-			s += fmt.Sprintln(u.Number, u.Said, u.State, u.Severity, u.Trend, u.Next)
+			s.WriteString(fmt.Sprintln(u.Number, u.Said, u.State, u.Severity, u.Trend, u.Next))
 		}
-		out = append(out, s)
+		out = append(out, s.String())
 	}
 	slices.Sort(out)
 	return out
@@ -331,11 +333,12 @@ func incidents(b incident.Board) []string {
 func replayed(r *report.Report) []string {
 	var out []string
 	for _, i := range r.Incidents {
-		s := fmt.Sprintln(i.ID, i.Component, i.State, i.Peak, i.Began, i.Detected, i.Ended)
+		var s strings.Builder
+		s.WriteString(fmt.Sprintln(i.ID, i.Component, i.State, i.Peak, i.Began, i.Detected, i.Ended))
 		for _, p := range i.Posts {
-			s += fmt.Sprintln(p.Number, p.Said, p.State, p.Severity, p.Trend, p.Next)
+			s.WriteString(fmt.Sprintln(p.Number, p.Said, p.State, p.Severity, p.Trend, p.Next))
 		}
-		out = append(out, s)
+		out = append(out, s.String())
 	}
 	slices.Sort(out)
 	return out

@@ -112,7 +112,7 @@ func toldFrom(t testing.TB, begin time.Time, story map[string]string, configs ..
 	for name, values := range story {
 		service, region, _ := strings.Cut(name, "/")
 		minute := 0
-		for _, word := range strings.Fields(values) {
+		for word := range strings.FieldsSeq(values) {
 			m := token.FindStringSubmatch(word)
 			if m == nil {
 				t.Fatalf("the story of %s has %q", name, word)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -122,15 +123,7 @@ func bars(list []Incident, from, to, end time.Time, share func(time.Time) float6
 
 // lanes puts bars that would touch below each other, from a lane on.
 func lanes(bars []bar, first int) []bar {
-	slices.SortStableFunc(bars, func(a, b bar) int {
-		switch {
-		case a.Left < b.Left:
-			return -1
-		case a.Left > b.Left:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(bars, func(a, b bar) int { return cmp.Compare(a.Left, b.Left) })
 	var free []float64
 	for n := range bars {
 		b := &bars[n]

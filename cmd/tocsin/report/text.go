@@ -97,48 +97,33 @@ func (t *text) summary() {
 		t.say("", "Numbers in brackets are those of %s.", t.Against.Config)
 		t.line("")
 	}
-	old := func(is, was string) string {
-		if is == was {
-			return is
+	// count writes one of the numbers, and the other side's where it is another.
+	count := func(of func(*Summary) int) string {
+		n := thousands(of(&s))
+		if was != nil && of(was) != of(&s) {
+			n += " (" + thousands(of(was)) + ")"
 		}
-		return is + " (" + was + ")"
-	}
-	count := func(is int, was func(*Summary) int, old_ *Summary) string {
-		if old_ == nil {
-			return thousands(is)
-		}
-		return old(thousands(is), thousands(was(old_)))
+		return n
 	}
 	rows := []string{"severity\tincidents\tminutes"}
 	for n, c := range s.Severities {
 		rows = append(rows, fmt.Sprintf("%s\t%s\t%s", c.Severity,
-			count(c.Incidents, func(o *Summary) int { return o.Severities[n].Incidents }, was),
-			count(c.Minutes, func(o *Summary) int { return o.Severities[n].Minutes }, was)))
+			count(func(s *Summary) int { return s.Severities[n].Incidents }), count(func(s *Summary) int { return s.Severities[n].Minutes })))
 	}
-	rows = append(rows, fmt.Sprintf("all\t%s\t%s",
-		count(s.Incidents, func(o *Summary) int { return o.Incidents }, was), count(s.Minutes, func(o *Summary) int { return o.Minutes }, was)))
+	rows = append(rows, fmt.Sprintf("all\t%s\t%s", count(func(s *Summary) int { return s.Incidents }), count(func(s *Summary) int { return s.Minutes })))
 	t.columns(rows)
 	t.line("")
-	rows = []string{
-		"posts\t" + cmp.Or(postsOf(s, was, old), "no channel is configured"),
-		fmt.Sprintf("nights\t%s of %d woken, %s: a P0 or P1 was opened, or rose to one, between 22:00 and 07:00",
-			count(s.Nights.Woken, func(o *Summary) int { return o.Nights.Woken }, was), s.Nights.All,
-			count(len(s.Nights.Wakings), func(o *Summary) int { return len(o.Nights.Wakings) }, was)+map[bool]string{true: " waking", false: " wakings"}[len(s.Nights.Wakings) == 1]),
-		"promises\t" + count(s.Missed, func(o *Summary) int { return o.Missed }, was) + " missed",
-	}
-	t.columns(rows)
-}
-
-func postsOf(s Summary, was *Summary, old func(is, was string) string) string {
-	var parts []string
+	var posts []string
 	for _, c := range s.Channels {
-		n := thousands(c.Posts)
-		if was != nil {
-			n = old(n, thousands(was.posts(c.Channel)))
-		}
-		parts = append(parts, c.Channel+" "+n)
+		posts = append(posts, c.Channel+" "+count(func(s *Summary) int { return s.posts(c.Channel) }))
 	}
-	return strings.Join(parts, ", ")
+	wakings := count(func(s *Summary) int { return len(s.Nights.Wakings) })
+	t.columns([]string{
+		"posts\t" + cmp.Or(strings.Join(posts, ", "), "no channel is configured"),
+		fmt.Sprintf("nights\t%s of %d woken, wakings: %s (a P0 or P1 was opened, or rose to one, between 22:00 and 07:00)",
+			count(func(s *Summary) int { return s.Nights.Woken }), s.Nights.All, wakings),
+		"promises\t" + count(func(s *Summary) int { return s.Missed }) + " missed",
+	})
 }
 
 // posts is how many a channel would have brought; 0 if there is none like it.
