@@ -96,20 +96,22 @@ func (t *test) baseline(last int64) (from, to int64) {
 // absence now to mean anything.
 const known = 60
 
-// rate asks whether there are too many or too few requests a minute. No request
-// at all is too few only while other series have some: else it is the source
-// that is silent.
+// rate asks whether there are too many or too few requests a minute. Too few are
+// missing only from the minutes in which any came from anywhere: in the others
+// it is the source that is silent.
 func (t *test) rate(r *ring, last int64) answer {
 	a := answer{limit: t.limit}
 	a.k = r.sum(last, t.window, requests)
 	a.n = a.k
-	each := r.scale / float64(t.window)
-	a.value = float64(a.k) * each
+	heard, now := t.window, true
 	before := last - int64(t.window)
-	a.seen = r.sum(before, known, requests) > 0 && (a.k > 0 || r.alive.sum(last, t.window, requests) > 0)
-	if !t.under {
-		a.seen = a.k > 0
+	a.seen = a.k > 0
+	if t.under {
+		heard, now = r.heard(last, t.window)
+		a.seen = heard > 0 && r.sum(before, known, requests) > 0
 	}
+	each := r.scale / float64(max(heard, 1))
+	a.value = float64(a.k) * each
 	if t.times > 0 {
 		from, to := t.baseline(last)
 		base := t.times * float64(r.between(from, to, requests)) * r.scale / float64(t.span)
@@ -123,12 +125,15 @@ func (t *test) rate(r *ring, last int64) answer {
 		}
 	}
 	low, high := poisson(a.k, t.z)
-	if t.under {
-		a.over = a.value < a.limit
-		return a.judged(high*each < a.limit)
+	if !t.under {
+		a.over = a.value > a.limit
+		return a.judged(low*each > a.limit)
 	}
-	a.over = a.value > a.limit
-	return a.judged(low*each > a.limit)
+	a.over = a.seen && a.value < a.limit
+	if !a.over && !now {
+		a.seen = false // there were enough, and now nobody knows
+	}
+	return a.judged(high*each < a.limit)
 }
 
 // figure asks about a gauge's newest value.
@@ -159,13 +164,14 @@ func (t *test) silence(r *ring, last int64) answer {
 		return a
 	}
 	stopped := r.last(last)
-	if stopped == 0 || r.alive.sum(last, t.window, requests) == 0 {
+	heard, now := r.heard(last, t.window)
+	if stopped == 0 || !now {
 		return a
 	}
 	a.value = float64(last - stopped)
 	a.n = r.sum(stopped, known, requests) // of the hour before it stopped
-	expected := float64(a.n) / known * float64(t.window)
-	if math.Exp(-expected) > 1-t.confidence || last-stopped <= r.gap(stopped) {
+	expected := float64(a.n) / known * float64(heard)
+	if math.Exp(-expected) > 1-t.confidence || int64(r.alive.sum(last, int(last-stopped), minutesHeard)) <= r.gap(stopped) {
 		return a
 	}
 	a.k, a.seen, a.over, a.verdict = a.n, true, true, Bad
@@ -173,12 +179,12 @@ func (t *test) silence(r *ring, last int64) answer {
 }
 
 // gap is the longest stretch without requests between two minutes with some, in
-// the hour that ended with stopped.
+// the hour that ended with stopped, in minutes in which others sent something.
 func (r *ring) gap(stopped int64) int64 {
 	longest, since := int64(0), stopped
 	for m := stopped - 1; m > stopped-known && m >= r.first; m-- {
 		if r.one(m) > 0 {
-			longest = max(longest, since-m-1)
+			longest = max(longest, int64(r.alive.sum(since-1, int(since-m-1), minutesHeard)))
 			since = m
 		}
 	}

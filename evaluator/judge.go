@@ -18,7 +18,7 @@ type Rings struct {
 	rings    map[telemetry.Series]*ring
 	groups   map[groupKey]*ring
 	variants map[variant]*judge
-	alive    track // of all spans
+	alive    track // of all spans: requests, and minutes with any
 	sorted   []*ring
 	reach    int
 	sizes    []int             // by rule: how many findings there were last time
@@ -68,14 +68,15 @@ func New(config *rules.Config) *Rings {
 			}
 			s.take(&own)
 		}
-		longest = max(longest, s.minutes)
+		single, _ := lookBack(*rule)
+		longest = max(longest, single, s.minutes)
 		r.reach = max(r.reach, s.reach)
 	}
 	for _, s := range r.streams {
 		slices.Sort(s.limits)
 		s.limits = slices.Compact(s.limits)
 	}
-	r.alive = newTrack(1, 1, longest, r.reach)
+	r.alive = newTrack(2, 2, longest, r.reach)
 	return r
 }
 

@@ -57,7 +57,7 @@ type ring struct {
 	track
 	scale  float64 // how many real requests a stored one stands for
 	newest int64   // the newest unix minute with requests
-	alive  *track  // the requests of all series of all streams of spans
+	alive  *track  // the requests of all series of all streams of spans, and the minutes with any
 
 	// Of a series, not of a group.
 	stream *stream
@@ -131,9 +131,26 @@ func (r *ring) replace(minute int64, values []uint32) {
 		}
 	}
 	if r.alive != nil {
-		r.alive.set(minute, []uint32{uint32(r.alive.sum(minute, 1, requests)) + delta})
+		n := uint32(r.alive.sum(minute, 1, requests)) + delta
+		r.alive.set(minute, []uint32{n, min(n, 1)})
 	}
 }
+
+// heard counts the minutes of a window in which spans came from anywhere, and
+// says whether the newest was one: what is missing from the others was not sent
+// by anybody, and a collector that stops and starts again is no outage of those
+// who send. One less counts where that happened, since it was within a minute.
+func (r *ring) heard(last int64, window int) (n int, now bool) {
+	now = r.alive.sum(last, 1, minutesHeard) > 0
+	n = int(r.alive.sum(last, window, minutesHeard))
+	if n > 0 && (!now || r.alive.sum(last-int64(n), 1, minutesHeard) == 0) {
+		n--
+	}
+	return n, now
+}
+
+// minutesHeard is the second counter of alive, after requests.
+const minutesHeard = 1
 
 // one gives the requests of one minute.
 func (r *ring) one(minute int64) uint32 { return uint32(r.sum(minute, 1, requests)) }

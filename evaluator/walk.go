@@ -68,7 +68,7 @@ func (w Walk) Run(ctx context.Context, walkers ...Walker) error {
 func longer(length time.Duration, minutes int) time.Duration {
 	const most = 100_000
 	switch {
-	case minutes < most/4:
+	case minutes < most/2:
 		return min(2*length, 24*time.Hour)
 	case minutes > most:
 		return max(length/2, chunk)

@@ -80,8 +80,8 @@ func (d *decision) pages() []Post {
 // blind tells that the source has been silent for too long.
 func (d *decision) blind(r evaluator.Round) {
 	late := d.at.Sub(r.At) - d.in.Config.SigNoz.Lag
-	if r.At.IsZero() || late < blindAfter || !d.board.Blind.IsZero() {
-		return
+	if r.At.IsZero() || late < blindAfter || !d.board.Blind.IsZero() || r.Source == rules.SourceProbes {
+		return // what probes find is kept by Tocsin itself; not reading it is no news about the product
 	}
 	d.say(Event{Kind: Blinded, At: r.At, By: Tocsin, Began: r.At, Why: r.Why})
 }
@@ -277,6 +277,9 @@ func (d *decision) withdraw(inc Incident, at time.Time) {
 // settle moves the incident's state, to resolved when all of it is well.
 func (d *decision) settle(id ID, r evaluator.Round) {
 	inc := d.find(id)
+	if ahead(inc, r.At) {
+		return
+	}
 	move := func(s State) {
 		if inc.State != s {
 			d.say(Event{Kind: Moved, Incident: id, At: r.At, By: Tocsin, Component: inc.Component, State: s})
@@ -284,6 +287,9 @@ func (d *decision) settle(id ID, r evaluator.Round) {
 	}
 	facts := d.facts(inc)
 	if !facts.open {
+		if d.probesAlone() && d.spans(inc) {
+			return // the probes are well; what the spans say is not known
+		}
 		d.say(Event{
 			Kind: Resolved, Incident: id, At: r.At, By: Tocsin, Component: inc.Component, Severity: inc.Peak,
 			Began: inc.Began, Why: fmt.Sprintf("every cell has recovered; it lasted %s", r.At.Sub(inc.Began)),
@@ -291,11 +297,27 @@ func (d *decision) settle(id ID, r evaluator.Round) {
 		return
 	}
 	switch over := inc.Severity() == rules.SeverityNone; {
+	case d.customers(inc.Peak) && !over && !d.customers(inc.Severity()):
+		move(Monitoring) // what is left of it is nothing for customers
 	case facts.bad:
 		move(Investigating)
 	case facts.well(), over && !facts.known: // all that can be seen is well
 		move(Monitoring)
 	}
+}
+
+// ahead reports whether a cause ended after a minute that is judged now: what
+// another source saw meanwhile is on the board already, and says more.
+func ahead(inc Incident, at time.Time) bool {
+	return slices.ContainsFunc(inc.Causes, func(c Cause) bool { return c.Ended.After(at) })
+}
+
+// spans reports whether some rule looks at the spans of an incident's regions.
+func (d *decision) spans(inc Incident) bool {
+	return slices.ContainsFunc(d.in.Config.Rules, func(rule rules.Rule) bool {
+		return rule.Component == inc.Component && rule.Source() == rules.SourceSpans &&
+			slices.ContainsFunc(inc.Regions(), func(region string) bool { return d.covers(rule, region) })
+	})
 }
 
 // silent reports whether a cause's region, still watched by its rule, sends
@@ -374,6 +396,8 @@ func (d *decision) sense(r evaluator.Round) {
 		case was == SenseNone:
 		case !watched:
 			d.sensed(cell, Sensing{SenseNone, r.At}, r.At)
+		case d.probesAlone():
+			// the spans are out of sight, all of them, and that is said already
 		case was != SenseNothing:
 			d.sensed(cell, Sensing{SenseNothing, r.At.Add(-time.Minute - r.Skipped)}, r.At)
 		}

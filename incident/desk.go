@@ -155,7 +155,7 @@ func (d *Desk) Run(ctx context.Context) error {
 
 // clock is what a decision is made from when something is due.
 func (d *Desk) clock() Input {
-	return Input{Config: d.config, Latest: d.latest.findings(d.latest.asOf()), AsOf: d.asOf()}
+	return Input{Config: d.config, Latest: d.latest.findings(d.latest.due()), AsOf: d.asOf()}
 }
 
 // asOf is the minute that the words of now rest on.
@@ -182,7 +182,7 @@ func (d *Desk) round(ctx context.Context, r evaluator.Round) error {
 		return nil // judged before; once is enough
 	}
 	known := d.latest.with(r)
-	in := Input{Config: d.config, Round: &r, Latest: known.findings(r.At), AsOf: r.At}
+	in := Input{Config: d.config, Round: &r, Latest: known.findings(r.At.Add(r.Lag)), AsOf: r.At}
 	b := Batch{Source: r.Source, Judged: r.At, Turns: d.latest.turns(r)}
 	if r.Reloaded {
 		b.Judged = time.Time{} // the minute has been judged, by the rules as they were

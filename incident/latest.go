@@ -36,6 +36,17 @@ func (l latest) index(source string) int {
 	return slices.IndexFunc(l.rounds, func(r evaluator.Round) bool { return r.Source == source })
 }
 
+// due is when the newest of the rounds closed.
+func (l latest) due() time.Time {
+	var at time.Time
+	for _, r := range l.rounds {
+		if closed := r.At.Add(r.Lag); closed.After(at) {
+			at = closed
+		}
+	}
+	return at
+}
+
 // asOf is the newest minute that anything is known of.
 func (l latest) asOf() time.Time {
 	var at time.Time
@@ -47,14 +58,15 @@ func (l latest) asOf() time.Time {
 	return at
 }
 
-// findings gives what is known at at: what is not too old.
+// findings gives what is known at at, the time of a decision: what is not too
+// old. A source that lags is not behind; its rounds come when they are due.
 func (l latest) findings(at time.Time) []evaluator.Finding {
 	if len(l.rounds) == 1 {
 		return l.rounds[0].Findings
 	}
 	var all []evaluator.Finding
 	for _, r := range l.rounds {
-		if at.Sub(r.At) <= stale {
+		if at.Sub(r.At.Add(r.Lag)) <= stale {
 			all = append(all, r.Findings...)
 		}
 	}

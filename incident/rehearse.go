@@ -29,10 +29,10 @@ func (r *Rehearsal) Judge(_ context.Context, round evaluator.Round) error {
 		at = round.Now
 	}
 	r.Until(at)
-	in := Input{Config: r.config, Round: &round, Latest: r.latest.findings(r.latest.asOf()), AsOf: r.latest.asOf()}
+	in := Input{Config: r.config, Round: &round, Latest: r.latest.findings(r.latest.due()), AsOf: r.latest.asOf()}
 	if !round.Blind {
 		r.latest.take(round)
-		in.Latest, in.AsOf = r.latest.findings(round.At), round.At
+		in.Latest, in.AsOf = r.latest.findings(round.At.Add(round.Lag)), round.At
 	}
 	r.apply(in, at)
 	return nil
@@ -46,7 +46,7 @@ func (r *Rehearsal) Until(at time.Time) {
 			return
 		}
 		before := len(r.events)
-		r.apply(Input{Config: r.config, Latest: r.latest.findings(r.latest.asOf()), AsOf: r.latest.asOf()}, due)
+		r.apply(Input{Config: r.config, Latest: r.latest.findings(r.latest.due()), AsOf: r.latest.asOf()}, due)
 		if len(r.events) == before {
 			return // nothing to say of it; asking again would say the same
 		}

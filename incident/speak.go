@@ -43,7 +43,7 @@ func (d *decision) speak(id ID, before Board, r evaluator.Round) {
 	then := decision{board: before, in: d.in, at: d.at}
 	changed := len(inc.Updates) == 0 || then.publicly(then.find(id)) != d.publicly(inc)
 	if !r.Live {
-		if changed {
+		if changed && !ahead(inc, r.At) {
 			d.update(id, false)
 		}
 		return
@@ -95,9 +95,19 @@ func (d *decision) publicly(inc Incident) string {
 	return s.String()
 }
 
-// every is the interval at which the incident is spoken of now.
+// every is the interval at which the incident is spoken of now. One that
+// customers have read of is spoken of to its end, as the mildest that they read
+// of is.
 func (d *decision) every(inc Incident) time.Duration {
-	return d.in.Config.Policies[inc.standing()].Every(d.at.Sub(inc.Detected))
+	s := inc.standing()
+	if d.customers(inc.Peak) && !d.customers(s) {
+		for _, public := range rules.Severities {
+			if d.customers(public) {
+				s = public
+			}
+		}
+	}
+	return d.in.Config.Policies[s].Every(d.at.Sub(inc.Detected))
 }
 
 // update makes the update that the board and the latest findings call for.
@@ -296,7 +306,7 @@ func (d *decision) facts(inc Incident) facts {
 			f.soak = max(f.soak, rule.Recover.For)
 		}
 	}
-	if d.blindNow() {
+	if d.blindNow() || !f.known && d.probesAlone() {
 		f.since = d.board.Blind
 	}
 	return f
@@ -306,6 +316,12 @@ func (d *decision) facts(inc Incident) facts {
 // is away, and this is not one of the minutes read after it came back.
 func (d *decision) blindNow() bool {
 	return !d.board.Blind.IsZero() && (d.in.Round == nil || d.in.Round.Blind)
+}
+
+// probesAlone reports whether this round tells what probes see while the store
+// of spans is away.
+func (d *decision) probesAlone() bool {
+	return !d.board.Blind.IsZero() && d.in.Round != nil && d.in.Round.Source == rules.SourceProbes
 }
 
 // worst is the cause that the words are about: the most severe, of those the

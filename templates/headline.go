@@ -15,6 +15,15 @@ type Headline struct {
 	Note     string    // one sentence more; "" if there is none
 }
 
+// seenSince reports whether something was found out about an open incident
+// although data are missing: by probes, which need none of them.
+func seenSince(p Public, blind time.Time) bool {
+	return slices.ContainsFunc(p.Incidents, func(i Incident) bool {
+		u := i.Updates[0]
+		return u.Said.After(blind) && u.Trend != "unknown" && i.State != "monitoring"
+	})
+}
+
 // headline says in a few words how it is. Data that are missing come before
 // all else, since they take the ground from under every other word; "all
 // systems operational" is said only when each cell that is watched is.
@@ -38,7 +47,7 @@ func headline(p Public) Headline {
 		}
 	}
 	switch {
-	case !p.Blind.IsZero():
+	case !p.Blind.IsZero() && !seenSince(p, p.Blind):
 		return Headline{
 			Look: Look{"No data since " + moment(p.Rendered, p.Blind), "unknown", "unknown"},
 			Note: "We cannot see at the moment how our systems are doing. What you see here is what was known before.",

@@ -577,7 +577,7 @@ const forty = 40
 func (e earth) fortyTraffic() (all []sample.Traffic) {
 	for i := range forty {
 		all = append(all, sample.Traffic{
-			Service: fmt.Sprintf("forty-%02d", i), Regions: []string{[]string{"us", "eu"}[i%2]}, PerMinute: 15,
+			Service: fmt.Sprintf("forty-%02d", i), Regions: []string{[]string{"us", "eu"}[i%2]}, PerMinute: 10,
 			Outages: e.silent(3.7+float64(i)*0.015, 13.5+float64(i)*0.01),
 		})
 	}
@@ -591,7 +591,7 @@ func fortyRules() string {
 		fmt.Fprintf(&components, "\n  - {id: c%02d}", i)
 		fmt.Fprintf(&judges, `
   - {id: silent-%02[1]d, component: c%02[1]d, signal: silence, of: service, where: {services: [forty-%02[1]d]}, window: 2m, levels: {P1: {for: 1m}}}
-  - {id: slack-%02[1]d, component: c%02[1]d, signal: request_rate, where: {services: [forty-%02[1]d]}, window: 10m, levels: {P2: {below: 7/min, for: 3m}}}`, i)
+  - {id: slack-%02[1]d, component: c%02[1]d, signal: request_rate, where: {services: [forty-%02[1]d]}, window: 10m, levels: {P2: {below: 4/min, for: 2m}}}`, i)
 	}
 	return strings.Replace(regionRules, "components:", "components:"+components.String(), 1) + judges.String()
 }
@@ -605,15 +605,20 @@ func (e earth) allSilent(t *testing.T) {
 		l.shows("api", "operational", "operational", "operational") // say the probes
 		l.shows("evaluation", "no data since", "no data since", "not watched")
 		l.until(25.5)
-		sensed := 0
+		var sensed, raised []incident.Event
 		for _, ev := range l.events() {
-			if ev.Kind == incident.Sensed {
-				sensed++
-			} else {
-				l.Errorf("%s %s", ev.Line(l.begin), ev.Why)
+			switch ev.Kind {
+			case incident.Sensed:
+				sensed = append(sensed, ev)
+			case incident.Raised:
+				raised = append(raised, ev)
 			}
 		}
-		if sensed == 0 {
+		if len(raised) > 0 {
+			first, last := raised[0], raised[len(raised)-1]
+			l.Errorf("raised %d times, from\n%s: %s\nto\n%s: %s", len(raised), first.Line(l.begin), first.Why, last.Line(l.begin), last.Why)
+		}
+		if len(sensed) == 0 {
 			l.Error("not even what is seen was noted")
 		}
 	})

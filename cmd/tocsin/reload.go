@@ -213,8 +213,11 @@ func (k *keeper) rejudge(ctx context.Context, l *evaluator.Loop, filled bool) er
 	if ok, err := k.catchUp(ctx, l); !ok || err != nil { // what was judged while the rings were filled
 		return err
 	}
-	l.Sink = k.take
-	return l.Rejudge(ctx, time.Now())
+	judged := k.desk.JudgedOf(l.Name)
+	closed := time.Now().Add(-l.Lag).Truncate(time.Minute)
+	return k.take(ctx, evaluator.Round{
+		Source: l.Name, Lag: l.Lag, At: judged, Findings: l.Rings.Judge(judged, l.Name), Reloaded: true, Live: judged.Equal(closed),
+	})
 }
 
 // short is as much of a sum as people compare.
