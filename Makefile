@@ -18,8 +18,9 @@ test: $(ENGINE) ## every test, with the race detector and the real engine; nothi
 	@command -v cc >/dev/null || (apt-get update && apt-get install -y gcc libc6-dev)
 	CGO_ENABLED=1 TOCSIN_ENGINE_REQUIRED=1 go test -race ./...
 
-bench: $(ENGINE) ## what a tick costs beside a bare scan and beside 20 rules asked one by one (10 million spans, made once)
+bench: $(ENGINE) ## what a tick costs beside a bare scan and 20 rules asked one by one, and a month's replay (44 million spans, made once)
 	TOCSIN_ENGINE_REQUIRED=1 go test ./telemetry/signoz -run '^$$' -bench Tick -benchtime 1x -timeout 60m -v
+	TOCSIN_ENGINE_REQUIRED=1 go test ./cmd/tocsin -run '^$$' -bench ReplayMonth -benchtime 1x -timeout 60m
 	go test ./evaluator ./incident ./store -run '^$$' -bench . -benchmem
 
 simulate: ## what burn-rate rules do on quiet series: a month of a thousand of them, with the bound and without

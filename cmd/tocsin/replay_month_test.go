@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -49,51 +48,30 @@ SELECT
     if(failed, 2, 0), failed, map('http.route', '/v1/things'), pairs, toJSONString(pairs), if(failed, '500', '200')
 FROM numbers({first:UInt64}, {count:UInt64})`
 
-// monthStore opens the engine on the data set, which it makes once and keeps in
-// .cache/month of the repository.
+// monthStore opens the engine on the data set, which is kept in .cache/month of
+// the repository.
 func monthStore(b *testing.B) *embedded.Engine {
 	b.Helper()
-	if _, err := embedded.Library(); errors.Is(err, embedded.ErrNoLibrary) && os.Getenv(enginetest.RequiredEnv) != "1" {
-		b.Skip(err)
-	}
-	dir := filepath.Join("..", "..", ".cache", "month")
-	marker := filepath.Join(dir, "version")
-	made, err := os.ReadFile(marker)
-	whole := err == nil && string(made) == monthVersion
-	if !whole {
-		if err := os.RemoveAll(dir); err != nil {
-			b.Fatal(err)
+	return enginetest.Kept(b, filepath.Join("..", "..", ".cache", "month"), monthVersion, func(e *embedded.Engine) error {
+		for _, sql := range signoz.Schema(false) {
+			if _, err := e.Query(b.Context(), sql, "Null", nil, nil); err != nil {
+				return fmt.Errorf("make the tables: %w", err)
+			}
 		}
-	}
-	e, err := embedded.Open(filepath.Join(dir, "engine"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { e.Close() })
-	if whole {
-		return e
-	}
-	for _, sql := range signoz.Schema(false) {
-		if _, err := e.Query(b.Context(), sql, "Null", nil, nil); err != nil {
-			b.Fatal(err)
+		const day = 36 * monthRate * 1440
+		began := time.Now()
+		for d := range monthDays {
+			params := map[string]string{
+				"begin": strconv.FormatInt(monthBegin.Unix(), 10), "rate": strconv.Itoa(monthRate),
+				"first": strconv.Itoa(d * day), "count": strconv.Itoa(day),
+			}
+			if _, err := e.Query(b.Context(), monthInsert, "Null", params, nil); err != nil {
+				return fmt.Errorf("make the spans of a day: %w", err)
+			}
+			fmt.Fprintf(os.Stderr, "making %d spans, once: day %d of %d after %s\n", day*monthDays, d+1, monthDays, time.Since(began).Round(time.Second))
 		}
-	}
-	const day = 36 * monthRate * 1440
-	began := time.Now()
-	for d := range monthDays {
-		params := map[string]string{
-			"begin": strconv.FormatInt(monthBegin.Unix(), 10), "rate": strconv.Itoa(monthRate),
-			"first": strconv.Itoa(d * day), "count": strconv.Itoa(day),
-		}
-		if _, err := e.Query(b.Context(), monthInsert, "Null", params, nil); err != nil {
-			b.Fatal(err)
-		}
-		fmt.Fprintf(os.Stderr, "making %d spans, once: day %d of %d after %s\n", day*monthDays, d+1, monthDays, time.Since(began).Round(time.Second))
-	}
-	if err := os.WriteFile(marker, []byte(monthVersion), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	return e
+		return nil
+	})
 }
 
 // monthRules are 50 rules, four for each of twelve services and two for all:

@@ -2,9 +2,7 @@ package signoz
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -35,37 +33,13 @@ var (
 	benchTo   = benchFrom.Add(3 * time.Hour)
 )
 
-// benchStore opens the engine on the data set, and makes it if need be. It is
-// kept in .cache/bench of the repository, which git ignores.
+// benchStore opens the engine on the data set, which is kept in .cache/bench of
+// the repository; git ignores it.
 func benchStore(b *testing.B) *embedded.Engine {
 	b.Helper()
-	if _, err := embedded.Library(); errors.Is(err, embedded.ErrNoLibrary) && os.Getenv(enginetest.RequiredEnv) != "1" {
-		b.Skip(err)
-	}
-	dir := filepath.Join("..", "..", ".cache", "bench")
-	marker := filepath.Join(dir, "version")
-	made, err := os.ReadFile(marker)
-	whole := err == nil && string(made) == benchVersion
-	if !whole {
-		if err := os.RemoveAll(dir); err != nil {
-			b.Fatal(err)
-		}
-	}
-	e, err := embedded.Open(filepath.Join(dir, "engine"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { e.Close() })
-	if whole {
-		return e
-	}
-	if err := makeBenchData(b.Context(), e); err != nil {
-		b.Fatal(err)
-	}
-	if err := os.WriteFile(marker, []byte(benchVersion), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	return e
+	return enginetest.Kept(b, filepath.Join("..", "..", ".cache", "bench"), benchVersion, func(e *embedded.Engine) error {
+		return makeBenchData(b.Context(), e)
+	})
 }
 
 // makeBenchData fills SigNoz's own tables. No part is merged until all are
