@@ -93,7 +93,7 @@ type Round struct {
 	Again bool
 
 	// Reloaded says that the rules have changed: the minute was judged before,
-	// and these are the findings of the new ones.
+	// and these are the findings of the new ones; Now is when.
 	Reloaded bool
 
 	// Blind says that no minute could be judged, since the source did not

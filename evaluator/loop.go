@@ -72,22 +72,45 @@ func (l *Loop) Tick(ctx context.Context, now time.Time) error {
 	return l.late(ctx, closed)
 }
 
-// Rejudge hands on what the rules say of the minute that was judged last, by
-// an earlier Loop with other rules. It fills the rings first.
-func (l *Loop) Rejudge(ctx context.Context, now time.Time) error {
-	if l.judged.IsZero() {
+// Fits reports whether an earlier loop of the same source, once it has read
+// anything, holds enough for this one's rules: whether TakeOver can be asked. It
+// may be asked while that one ticks.
+func (l *Loop) Fits(old *Loop) bool {
+	_, ok := l.Rings.fits(old.Rings)
+	return ok && l.Name == old.Name
+}
+
+// TakeOver begins where an earlier loop with other rules stands, which Fits and
+// does not tick any more, with what that one has read. The source is asked again
+// only where the new rules ask for a limit of durations that was not counted.
+// Where that one has read nothing yet, nothing happens, as after an error.
+func (l *Loop) TakeOver(ctx context.Context, old *Loop) error {
+	if !old.filled {
 		return nil
 	}
-	judged, closed := l.judged, now.UTC().Add(-l.Lag).Truncate(time.Minute)
-	l.again = false
-	if err := l.fill(ctx, closed); err != nil {
-		return err
+	back, _ := l.Rings.fits(old.Rings)
+	from := old.judged.Add(-time.Duration(back) * time.Minute)
+	var ms []telemetry.Minute
+	if back > 0 {
+		var err error
+		if ms, err = l.read(ctx, from, old.judged); err != nil {
+			return err
+		}
 	}
-	if !l.judged.Equal(judged) {
-		return nil // too long ago to tell
-	}
-	r := Round{Source: l.Name, Lag: l.Lag, At: judged, Findings: l.Rings.Judge(judged, l.Name), Reloaded: true, Live: judged.Equal(closed)}
-	return l.Sink(ctx, r)
+	l.Rings.adopt(old.Rings)
+	l.Rings.Replace(from, old.judged, ms)
+	l.judged, l.settled, l.filled, l.again = old.judged, old.settled, true, false
+	return nil
+}
+
+// Rejudge hands on what the rules say of the minute that was judged last, by
+// an earlier Loop with other rules.
+func (l *Loop) Rejudge(ctx context.Context, now time.Time) error {
+	closed := now.UTC().Add(-l.Lag).Truncate(time.Minute)
+	return l.Sink(ctx, Round{
+		Source: l.Name, Lag: l.Lag, At: l.judged, Findings: l.Rings.Judge(l.judged, l.Name), Reloaded: true, Now: now.UTC(),
+		Live: l.judged.Equal(closed),
+	})
 }
 
 // fill reads what the rules look back on, before the first minute to judge.
@@ -101,8 +124,9 @@ func (l *Loop) fill(ctx context.Context, closed time.Time) error {
 		skipped = oldest.Sub(from)
 		from = oldest
 	}
-	for at := from.Add(-l.Rings.Reach()); at.Before(from); at = at.Add(chunk) {
-		to := at.Add(chunk)
+	length := chunk
+	for at := from.Add(-l.Rings.Reach()); at.Before(from); {
+		to := at.Add(length)
 		if to.After(from) {
 			to = from
 		}
@@ -111,6 +135,7 @@ func (l *Loop) fill(ctx context.Context, closed time.Time) error {
 			return err
 		}
 		l.Rings.Replace(at, to, ms)
+		at, length = to, longer(length, len(ms))
 	}
 	if l.again && skipped == 0 {
 		// Facts about the minute that was judged last, so that words can be

@@ -184,10 +184,11 @@ func (d *Desk) round(ctx context.Context, r evaluator.Round) error {
 	known := d.latest.with(r)
 	in := Input{Config: d.config, Round: &r, Latest: known.findings(r.At.Add(r.Lag)), AsOf: r.At}
 	b := Batch{Source: r.Source, Judged: r.At, Turns: d.latest.turns(r)}
+	at := r.At.Add(r.Lag)
 	if r.Reloaded {
-		b.Judged = time.Time{} // the minute has been judged, by the rules as they were
+		b.Judged, at = time.Time{}, r.Now // the minute has been judged, by the rules as they were
 	}
-	if err := d.write(ctx, in, b, r.At.Add(r.Lag)); err != nil {
+	if err := d.write(ctx, in, b, at); err != nil {
 		return err
 	}
 	d.latest, d.ready = known, d.ready || r.Live

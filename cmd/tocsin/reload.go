@@ -112,7 +112,7 @@ func (k *keeper) tryReload(ctx context.Context, sum, why string) error {
 	k.logger.Info("the configuration changed, reading what its rules look back on", "why", why)
 	is := &standing{setup: next, sum: sum, loops: k.loops(next)}
 	filled := true
-	if err := k.fill(ctx, is); err != nil {
+	if err := k.fill(ctx, is, was, diff); err != nil {
 		// A store that is away is no reason to keep rules that somebody has
 		// changed: they are judged by when it is back. Another store is one.
 		if e, ok := errors.AsType[*signoz.Error](err); ctx.Err() != nil || diff.differs("sources") || ok && e.Trouble != signoz.Unwell {
@@ -126,7 +126,7 @@ func (k *keeper) tryReload(ctx context.Context, sum, why string) error {
 		next.close()
 		return ctx.Err()
 	}
-	k.swap(k.ctx, is, diff, filled)
+	k.swap(k.ctx, is, was, diff, filled)
 	was.close()
 	k.logger.Info("configuration reloaded", "why", why, "rules", len(config.Rules), "added", diff.added, "removed", diff.removed, "changed", diff.changed,
 		"other_keys", diff.others, "sum", short(sum))
@@ -155,13 +155,30 @@ func (k *keeper) load() (*rules.Config, error) {
 	return k.world.load()
 }
 
-// fill reads what the new rules look back on, so that they can judge at once.
-// The old loops go on meanwhile.
-func (k *keeper) fill(ctx context.Context, s *standing) error {
-	for _, l := range s.loops {
+// fill reads what the new rules look back on and the old ones did not, so that
+// they can judge at once. The old loops go on meanwhile.
+func (k *keeper) fill(ctx context.Context, is, was *standing, diff changes) error {
+	for _, l := range is.loops {
 		l.Sink = func(context.Context, evaluator.Round) error { return nil } // nothing is said yet
+		if predecessor(l, was, diff) != nil {
+			continue
+		}
 		if _, err := k.catchUp(ctx, l); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// predecessor gives the loop whose minutes a new one takes over; nil if it has
+// to read them.
+func predecessor(l *evaluator.Loop, was *standing, diff changes) *evaluator.Loop {
+	if diff.differs("sources", "regions") {
+		return nil // the minutes would be others
+	}
+	for _, old := range was.loops {
+		if l.Fits(old) {
+			return old
 		}
 	}
 	return nil
@@ -180,7 +197,7 @@ func (k *keeper) catchUp(ctx context.Context, l *evaluator.Loop) (ok bool, err e
 
 // swap puts a configuration into force. The minute that was judged last is
 // judged again, by the new rules; no later one has been, and none is left out.
-func (k *keeper) swap(ctx context.Context, is *standing, diff changes, filled bool) {
+func (k *keeper) swap(ctx context.Context, is, was *standing, diff changes, filled bool) {
 	k.judging.stop()
 	if err := k.desk.Reload(ctx, is.config); err != nil {
 		return // we are stopping
@@ -191,7 +208,7 @@ func (k *keeper) swap(ctx context.Context, is *standing, diff changes, filled bo
 		k.logger.Warn("the probes go on as they were", "err", err)
 	}
 	for _, l := range is.loops {
-		if err := k.rejudge(ctx, l, filled); err != nil && ctx.Err() == nil {
+		if err := k.rejudge(ctx, l, predecessor(l, was, diff), filled); err != nil && ctx.Err() == nil {
 			k.logger.Warn("the newest minute is not judged by the new rules, the next one will be", "source", l.Name, "err", err)
 		}
 		l.Sink = k.take
@@ -204,20 +221,22 @@ func (k *keeper) swap(ctx context.Context, is *standing, diff changes, filled bo
 	k.renewPages()
 }
 
-// rejudge has a new loop judge the minute that was judged last, if its rings are
-// filled.
-func (k *keeper) rejudge(ctx context.Context, l *evaluator.Loop, filled bool) error {
-	if !filled {
+// rejudge has a new loop judge the minute that was judged last, once it has the
+// minutes before: its predecessor's, or those that it was filled with.
+func (k *keeper) rejudge(ctx context.Context, l, old *evaluator.Loop, filled bool) error {
+	switch {
+	case old != nil:
+		if err := l.TakeOver(ctx, old); err != nil {
+			return err
+		}
+	case !filled:
 		return nil
 	}
 	if ok, err := k.catchUp(ctx, l); !ok || err != nil { // what was judged while the rings were filled
 		return err
 	}
-	judged := k.desk.JudgedOf(l.Name)
-	closed := time.Now().Add(-l.Lag).Truncate(time.Minute)
-	return k.take(ctx, evaluator.Round{
-		Source: l.Name, Lag: l.Lag, At: judged, Findings: l.Rings.Judge(judged, l.Name), Reloaded: true, Live: judged.Equal(closed),
-	})
+	l.Sink = k.take
+	return l.Rejudge(ctx, time.Now())
 }
 
 // short is as much of a sum as people compare.

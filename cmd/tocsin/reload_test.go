@@ -374,26 +374,34 @@ func TestReloadWhileRunning(t *testing.T) {
 		})
 	})
 
-	t.Run("a higher limit resolves the same incident, once the store answers", func(t *testing.T) {
+	t.Run("while the store is away", func(t *testing.T) {
 		r := r.in(t)
-		from := len(r.log.String())
 		front.Pause()
-		r.edit("rules/api.yaml", "above: 10%", "above: 80%")
-		r.edit("rules/api.yaml", "above: 20%", "above: 95%")
-		r.eventually("reloaded", func() bool { return len(r.log.said(from, "configuration reloaded")) == 1 })
-		if r.severity("api") != rules.P1 {
-			t.Error("the incident is not what it was, and nothing could be read")
-		}
-		if err := front.Resume(); err != nil {
-			t.Fatal(err)
-		}
-		if err := r.cmd.Process.Signal(syscall.SIGHUP); err != nil { // or wait for the next minute
-			t.Fatal(err)
-		}
-		r.eventually("resolved", func() bool { _, open := r.board().On("api"); return !open })
-		if inc, _ := r.board().Find(opened.ID); inc.State != incident.StateResolved {
-			t.Errorf("%s is %s", opened.ID, inc.State)
-		}
+		t.Run("a higher limit resolves the same incident", func(t *testing.T) {
+			r := r.in(t)
+			r.edit("rules/api.yaml", "above: 10%", "above: 80%")
+			r.edit("rules/api.yaml", "above: 20%", "above: 95%")
+			r.shows("resolved", func() bool { _, open := r.board().On("api"); return !open })
+			if inc, _ := r.board().Find(opened.ID); inc.State != incident.StateResolved {
+				t.Errorf("%s is %s", opened.ID, inc.State)
+			}
+		})
+		t.Run("what was not read waits until it answers", func(t *testing.T) {
+			r := r.in(t)
+			from := len(r.log.String())
+			write(t, r.dir+"/rules/evaluation.yaml", moreRules)
+			r.eventually("reloaded", func() bool { return len(r.log.said(from, "configuration reloaded")) == 1 })
+			if n := len(r.log.said(from, "the rules change while the source does not answer")); n != 1 {
+				t.Errorf("the log says %d times that the source does not answer", n)
+			}
+			if err := front.Resume(); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.cmd.Process.Signal(syscall.SIGHUP); err != nil { // or wait for the next minute
+				t.Fatal(err)
+			}
+			r.eventually("an incident", func() bool { return r.severity("evaluation") == rules.P2 })
+		})
 	})
 
 	slices.Sort(*r.took)
@@ -408,8 +416,8 @@ func TestReloadWhileRunning(t *testing.T) {
 		t.Errorf("a graceful stop ends with %v\n%s", err, r.log)
 	}
 	contiguous(t, journal(t, r.dir+"/tocsin.db"))
-	if n := len(r.board().Past); n != 2 {
-		t.Errorf("%d incidents in all, want 2", n)
+	if past, open := len(r.board().Past), len(r.board().Open); past+open < 2 || past+open > 3 { // 3 where what came back is none of the same
+		t.Errorf("%d incidents are over and %d open", past, open)
 	}
 	for line := range strings.Lines(r.log.String()) {
 		var entry struct{ Level, Msg string }
