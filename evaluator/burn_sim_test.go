@@ -110,13 +110,13 @@ func detection(seed uint64, confidence float64) int {
 	}
 }
 
-var simulated = flag.Int("series", 60, "how many quiet series are simulated for a month; the promise is for 1000")
+var simulated = flag.Int("series", 30, "how many quiet series are simulated for a month; the promise is for 1000")
 
 // With half a request a minute and half the budget spent, the bound keeps false
 // pages to a few a year, where a bare ratio pages several times a month; a
 // total outage is seen within minutes all the same.
 func TestBurnRateOnQuietSeries(t *testing.T) {
-	series, days, outages := *simulated, 30, max(100, *simulated*3/10)
+	series, days, outages := *simulated, 30, max(60, *simulated*3/10)
 	perMonth := map[float64]float64{}
 	median := map[float64]int{}
 	for _, confidence := range []float64{0.95, 0.5} {

@@ -100,7 +100,7 @@ func TestJudgingHasNoMemory(t *testing.T) {
 					held[f.Rule]++
 				}
 			}
-			if m%17 != 0 {
+			if m%37 != 0 {
 				continue
 			}
 			fresh := New(config(rs...))
@@ -123,7 +123,7 @@ func TestJudgeAgainstTheDefinition(t *testing.T) {
 	for _, rule := range []rules.Rule{errorRule(), latencyRule()} {
 		t.Run(rule.ID, func(t *testing.T) {
 			kinds := map[string]int{}
-			for seed := range uint64(8) {
+			for seed := range uint64(4) {
 				ms := random(100+seed, 150)
 				r := New(config(rule))
 				for m := range 150 {
