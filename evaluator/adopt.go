@@ -124,7 +124,7 @@ func (r *Rings) adopt(old *Rings) {
 	for key, g := range r.groups {
 		if was := old.groups[groupKey{old.groupRule(key.rule), key.service, key.region}]; was != nil {
 			g.track.adopt(&was.track, []int{requests})
-			g.newest, g.regions = was.newest, slices.Clone(was.regions)
+			g.newest = was.newest
 		}
 	}
 	r.alive.adopt(&old.alive, []int{requests, minutesHeard})

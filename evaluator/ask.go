@@ -104,6 +104,9 @@ func (t *test) rate(r *ring, last int64) answer {
 	a.k = r.sum(last, t.window, requests)
 	a.n = a.k
 	heard, now := t.window, true
+	if t.window > exact {
+		heard += int((last + 1 - int64(t.window)) % coarse) // it begins at the boundary before
+	}
 	before := last - int64(t.window)
 	a.seen = a.k > 0
 	if t.under {
@@ -114,10 +117,11 @@ func (t *test) rate(r *ring, last int64) answer {
 	a.value = float64(a.k) * each
 	if t.times > 0 {
 		from, to := t.baseline(last)
-		base := t.times * float64(r.between(from, to, requests)) * r.scale / float64(t.span)
+		base := t.times * float64(r.between(from, to, requests)) * r.scale / float64(to-to%coarse-(from-from%coarse))
 		switch {
+		case base == 0 && math.IsInf(a.limit, 0):
+			a.seen, a.limit = false, 0 // nothing to compare with, and JSON has no word for the limit
 		case base == 0:
-			a.seen = a.seen && !math.IsInf(a.limit, 0) // nothing to compare with
 		case t.under:
 			a.limit = min(a.limit, base)
 		default:
@@ -165,7 +169,7 @@ func (t *test) silence(r *ring, last int64) answer {
 	}
 	stopped := r.last(last)
 	heard, now := r.heard(last, t.window)
-	if stopped == 0 || !now {
+	if stopped == 0 || !now || last-stopped > silent-known {
 		return a
 	}
 	a.value = float64(last - stopped)

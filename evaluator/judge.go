@@ -207,16 +207,12 @@ func (r *Rings) group(rule *rules.Rule, member *ring) *ring {
 		single, _ := lookBack(*rule)
 		g = &ring{
 			series: telemetry.Series{Service: key.service, Region: key.region, Stream: member.series.Stream},
-			track:  newTrack(1, 1, single, single), scale: 1, alive: &r.alive,
-			judges: []*judge{r.judge(rule, member.series, member.stream)},
+			track:  newTrack(1, 1, single, single), scale: 1, alive: &r.alive, members: map[string]int{},
+			judges: []*judge{r.judge(rule, telemetry.Series{Service: key.service, Region: key.region}, member.stream)},
 		}
 		r.groups[key] = g
 	}
-	g.members++
-	if !slices.Contains(g.regions, member.series.Region) {
-		g.regions = append(g.regions, member.series.Region)
-		slices.Sort(g.regions)
-	}
+	g.members[member.series.Region]++
 	return g
 }
 
@@ -279,7 +275,10 @@ func (r *Rings) forget(last int64) {
 		delete(r.rings, s)
 		r.sorted = nil
 		for _, g := range ri.groups {
-			if g.members--; g.members == 0 {
+			if g.members[s.Region]--; g.members[s.Region] == 0 {
+				delete(g.members, s.Region)
+			}
+			if len(g.members) == 0 {
 				maps.DeleteFunc(r.groups, func(_ groupKey, x *ring) bool { return x == g })
 			}
 		}
@@ -301,7 +300,7 @@ func (r *Rings) silences(rule *rules.Rule, last int64, at time.Time, w witnesses
 		if k.rule != rule {
 			continue
 		}
-		for _, region := range g.regions {
+		for region := range g.members {
 			one := *g
 			one.series.Region = region
 			fs = append(fs, g.judges[0].judge(&one, last, at, w))
@@ -336,7 +335,7 @@ func (j *judge) judge(r *ring, last int64, at time.Time, w witnesses) Finding {
 	for i := range j.levels {
 		l := &j.levels[i]
 		if w.confirm(l.confirm, f.Series.Region) && l.held(r, last) {
-			f.Held, shown = l.severity, l
+			f.Held, f.Now, shown = l.severity, Bad, l
 			break
 		}
 	}
@@ -464,27 +463,30 @@ func (j *judge) began(r *ring, last int64, held *condition) time.Time {
 }
 
 // burning walks back over stretches that spent the budget too fast, at most as
-// long as the window that did. What burns slowly has minutes without a failure
-// in between: so a stretch is a twelfth of that window.
+// long as the shortest window that did. What burns slowly has minutes without a
+// failure in between: so a stretch is a twelfth of that window. It began with
+// the first failure of the first stretch.
 func (j *judge) burning(r *ring, last int64, held *condition) time.Time {
-	p := &held.any[0]
+	t := &held.any[0].long
 	for i := range held.any {
 		if held.any[i].ask(r, last).verdict == Bad {
-			p = &held.any[i] // of those that burn, the longest is the last
+			t = &held.any[i].long
+			break
 		}
 	}
-	step := int64(max(p.long.window/12/coarse*coarse, coarse))
+	step := int64(max(t.window/12/coarse*coarse, coarse))
 	began := last + 1 - step
-	for at := began; at > last-int64(p.long.window); at -= step {
-		k, n := r.between(at, at+step, p.long.of), r.between(at, at+step, p.long.among)
-		switch {
-		case n > 0 && float64(k)/float64(n) > p.long.limit:
+	for at := began; at > last-int64(t.window); at -= step {
+		k, n := r.between(at, at+step, t.of), r.between(at, at+step, t.among)
+		if n > 0 && float64(k)/float64(n) > t.limit {
 			began = at
-		case n > 0 && at < last+1-step:
-			return time.Unix((began-began%coarse)*60, 0).UTC()
+		} else if n > 0 && at < last+1-step {
+			break
 		}
 	}
-	return time.Unix((began-began%coarse)*60, 0).UTC()
+	for began -= began % coarse; began < last && r.sum(began, 1, t.of) == 0; began++ {
+	}
+	return time.Unix(began*60, 0).UTC()
 }
 
 // confirms reports whether a rule that source feeds asks the one with this ID

@@ -250,7 +250,7 @@ func readAll(ctx context.Context, source Source, from, to time.Time, except ...t
 	var ms []telemetry.Minute
 	for m, err := range source.Minutes(ctx, from, to, except...) {
 		if err != nil {
-			return nil, fmt.Errorf("read the minutes from %s to %s: %w", from.Format("15:04"), to.Format("15:04 UTC"), err)
+			return nil, fmt.Errorf("read the minutes from %s to %s: %w", from.Format("2006-01-02 15:04"), to.Format("2006-01-02 15:04 UTC"), err)
 		}
 		m.Series.Service, m.Series.Region = legible(m.Series.Service), legible(m.Series.Region)
 		ms = append(ms, m)

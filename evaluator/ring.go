@@ -68,8 +68,7 @@ type ring struct {
 	when   []int64 // the unix minute that a slot of hists and gauges is of
 
 	// Of a group.
-	regions []string // where its series are
-	members int      // how many series it has
+	members map[string]int // how many series it has in each region
 }
 
 func newRing(series telemetry.Series, s *stream) *ring {

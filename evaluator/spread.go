@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/featuresignals/tocsin/rules"
 )
@@ -17,8 +18,14 @@ type extent struct {
 	requests, among uint64
 }
 
-// extentOf measures the findings that match. A region counts if it has traffic
-// or matches: an idle one is no evidence of health, and none of trouble.
+// idle is how long a region must have sent nothing to be left out of what "all
+// regions" means.
+const idle = time.Hour
+
+// extentOf measures the findings that match. A region counts if it has traffic,
+// had some within the hour, or matches: an idle one is no evidence of health,
+// and none of trouble, but one that wakes now and then must not turn the
+// severity each time.
 func extentOf(fs []Finding, matches func(Finding) bool) extent {
 	type region struct{ any, bad bool }
 	all := map[string]region{}
@@ -26,7 +33,7 @@ func extentOf(fs []Finding, matches func(Finding) bool) extent {
 	for _, f := range fs {
 		r := all[f.Series.Region]
 		r.bad = r.bad || matches(f)
-		r.any = r.any || f.Seen || r.bad
+		r.any = r.any || f.Seen || r.bad || f.At.Sub(f.LastSeen) <= idle
 		all[f.Series.Region] = r
 	}
 	for _, r := range all {
@@ -64,6 +71,10 @@ func (w wide) words(e extent) string {
 	return fmt.Sprintf("regions with %s of the requests", percent(float64(e.requests)/float64(e.among)))
 }
 
+// stays is the part of a share of traffic down to which what was raised by it
+// stays up.
+const stays = 0.8
+
 // spread raises the findings of a rule that holds widely. What keeps the
 // severity up is measured by the regions that have not recovered yet: so it
 // eases only after the soak of one of them.
@@ -82,7 +93,8 @@ func spread(rule *rules.Rule, fs []Finding) {
 				f.Held = s.Severity
 				f.Why += fmt.Sprintf("; %s, since it holds in %s", s.Severity, w.words(held))
 			}
-			if f.Floor != rules.SeverityNone && w.met(open) {
+			s.Share *= stays
+			if f.Floor != rules.SeverityNone && (wide{s}).met(open) {
 				f.Floor = max(f.Floor, s.Severity)
 			}
 		}

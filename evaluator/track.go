@@ -72,13 +72,28 @@ func (t *track) sum(last int64, n, counter int) uint64 {
 	if n > exact {
 		from -= from % coarse
 	}
-	return uint64(t.total(last, counter) - t.total(from-1, counter))
+	return t.counted(from-1, last, counter)
+}
+
+// counted gives what one counter counted after one minute up to another: half a
+// day at a time, since the totals of a busy series wrap around sooner than its
+// longest window ends.
+func (t *track) counted(after, last int64, counter int) (n uint64) {
+	const most = 12 * 60
+	to := t.total(last, counter)
+	for last > after {
+		last = max(last-most, after)
+		from := t.total(last, counter)
+		n += uint64(to - from)
+		to = from
+	}
+	return n
 }
 
 // between gives what one counter counted from the boundary before from to the
 // boundary before to, both unix minutes.
 func (t *track) between(from, to int64, counter int) uint64 {
-	return uint64(t.total(to-to%coarse-1, counter) - t.total(from-from%coarse-1, counter))
+	return t.counted(from-from%coarse-1, to-to%coarse-1, counter)
 }
 
 // set makes a minute's counts what values say (nil: zero), whatever they were.

@@ -73,6 +73,7 @@ type Cause struct {
 	Peak     rules.Severity
 	Began    time.Time
 	Ended    time.Time // when it recovered; zero while it lasts
+	Gone     bool      // it did not recover: no rule looks at it any more
 }
 
 // Severity is the worst that any cause demands now.
@@ -114,14 +115,6 @@ func (i Incident) RegionSeverity(region string) rules.Severity {
 		}
 	}
 	return worst
-}
-
-// newest is the time of the newest change of either incident.
-func (i Incident) newest(other Incident) time.Time {
-	if i.Detected.After(other.Detected) {
-		return i.Detected
-	}
-	return other.Detected
 }
 
 // cause finds a cause, -1 if the incident has none like it.
@@ -266,9 +259,9 @@ func (i Incident) with(e Event) Incident {
 		if e.Kind == Raised && c.Severity == rules.SeverityNone {
 			c.Began = e.Began // it came back: what was before it recovered is another breach
 		}
-		c.Severity, c.Ended = e.Severity, time.Time{}
+		c.Severity, c.Ended, c.Gone = e.Severity, time.Time{}, false
 		if e.Kind == Recovered {
-			c.Severity, c.Ended = rules.SeverityNone, e.At
+			c.Severity, c.Ended, c.Gone = rules.SeverityNone, e.At, e.By == Tocsin
 		}
 		c.Peak = max(c.Peak, c.Severity)
 		i.Peak = max(i.Peak, c.Severity)

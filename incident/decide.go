@@ -25,6 +25,10 @@ type Input struct {
 	AsOf   time.Time // the minute that Latest is about
 }
 
+// sight is how long ago the last request of a cell may be for it to be seen: what
+// a window of hours or days still holds does not tell how it is now.
+const sight = time.Hour
+
 // grace is how late a promised update may be before the promise counts as
 // missed.
 const grace = 5 * time.Second
@@ -95,10 +99,11 @@ func (d *decision) round(r evaluator.Round) {
 			Why: fmt.Sprintf("the %s from %s on were never judged: the stop was longer than catch_up", r.Skipped, from.Format(time.RFC3339)),
 		})
 	}
-	if r.Live && r.Source != rules.SourceProbes && !d.board.Blind.IsZero() {
+	spans := func(rule rules.Rule) bool { return rule.Source() == rules.SourceSpans }
+	if !d.board.Blind.IsZero() && (r.Live && r.Source != rules.SourceProbes || !slices.ContainsFunc(d.in.Config.Rules, spans)) {
 		d.say(Event{Kind: Sighted, At: r.At, By: Tocsin, Began: d.board.Blind})
 	}
-	d.plans(r.At)
+	d.plans(d.at.Truncate(time.Minute)) // sources lag differently; the times of decisions rise
 	d.sense(r)
 	before := d.board
 	for _, f := range r.Findings {
@@ -140,7 +145,7 @@ func (d *decision) finding(f evaluator.Finding) {
 		}
 		e.Kind, e.Began = Raised, f.Began
 		d.say(e)
-		d.link(e.Incident)
+		d.link(e.Incident, f.At)
 	case active && f.Recovered:
 		e.Kind, e.Severity = Recovered, rules.SeverityNone
 		d.say(e)
@@ -154,14 +159,14 @@ func (d *decision) finding(f evaluator.Finding) {
 // that ended only a moment ago.
 func (d *decision) open(f evaluator.Finding, by Actor) ID {
 	for _, past := range slices.Backward(d.board.Past) {
-		if past.Component != f.Component {
+		if past.Component != f.Component || d.customers(f.Held) != d.customers(past.Peak) {
 			continue
 		}
 		within := d.in.Config.ReopenWithin
-		if f.At.Sub(past.Resolved) <= within && within > 0 && (d.customers(f.Held) || !d.customers(past.Peak)) {
+		if f.At.Sub(past.Resolved) <= within && within > 0 {
 			d.say(Event{
 				Kind: Reopened, Incident: past.ID, At: f.At, By: by, Component: f.Component, Began: f.Began,
-				Why: fmt.Sprintf("it broke again %s after it was resolved", f.At.Sub(past.Resolved)),
+				Why: fmt.Sprintf("it broke again %s after it was resolved", max(f.At.Sub(past.Resolved), 0)), // one source may lag behind the other
 			})
 			return past.ID
 		}
@@ -236,15 +241,15 @@ func (d *decision) plans(at time.Time) {
 
 // link notes which open incidents explain others: those of components that the
 // other's component depends on, in a region that both touch.
-func (d *decision) link(id ID) {
+func (d *decision) link(id ID, at time.Time) {
 	changed, _ := d.board.Find(id)
 	for _, inc := range slices.Clone(d.board.Open) {
-		d.explain(inc, changed)
-		d.explain(changed, inc)
+		d.explain(inc, changed, at)
+		d.explain(changed, inc, at)
 	}
 }
 
-func (d *decision) explain(inc, by Incident) {
+func (d *decision) explain(inc, by Incident, at time.Time) {
 	if now, _ := d.board.Find(inc.ID); now.ExplainedBy != "" || inc.ID == by.ID {
 		return
 	}
@@ -254,7 +259,7 @@ func (d *decision) explain(inc, by Incident) {
 		return
 	}
 	d.say(Event{
-		Kind: Linked, Incident: inc.ID, At: by.newest(inc), By: Tocsin, Component: inc.Component, Cause: by.ID,
+		Kind: Linked, Incident: inc.ID, At: at, By: Tocsin, Component: inc.Component, Cause: by.ID,
 		Why: fmt.Sprintf("%s depends on %s, which is broken in the same region", inc.Component, by.Component),
 	})
 }
@@ -287,12 +292,16 @@ func (d *decision) settle(id ID, r evaluator.Round) {
 	}
 	facts := d.facts(inc)
 	if !facts.open {
+		why := "every cell has recovered"
+		if slices.ContainsFunc(inc.Causes, func(c Cause) bool { return c.Gone }) {
+			why = "no rule looks any more at what had not recovered"
+		}
 		if d.probesAlone() && d.spans(inc) {
 			return // the probes are well; what the spans say is not known
 		}
 		d.say(Event{
 			Kind: Resolved, Incident: id, At: r.At, By: Tocsin, Component: inc.Component, Severity: inc.Peak,
-			Began: inc.Began, Why: fmt.Sprintf("every cell has recovered; it lasted %s", r.At.Sub(inc.Began)),
+			Began: inc.Began, Why: fmt.Sprintf("%s; it lasted %s", why, r.At.Sub(inc.Began)),
 		})
 		return
 	}
@@ -362,10 +371,11 @@ func (d *decision) sense(r evaluator.Round) {
 			order = append(order, cell)
 			s = seen{Sensing{SenseNothing, f.LastSeen}, true}
 		}
+		sight := r.At.Sub(f.LastSeen) <= sight
 		switch {
-		case f.Now != evaluator.Unsure:
+		case sight && f.Now != evaluator.Unsure:
 			s.Sensing = Sensing{SenseSeen, r.At}
-		case f.Requests > 0 && s.Sense == SenseNothing:
+		case sight && f.Requests > 0 && s.Sense == SenseNothing:
 			s.Sensing = Sensing{SenseThin, r.At}
 		case s.Sense == SenseNothing && f.LastSeen.After(s.Since):
 			s.Since = f.LastSeen

@@ -74,6 +74,7 @@ const (
 	TrendUnknown   Trend = "unknown" // no fresh data
 	TrendOver      Trend = "over"    // resolved
 	TrendBack      Trend = "back"    // it was resolved, and has come back
+	TrendGone      Trend = "gone"    // closed, since no rule looks at it any more: whether it is over is not known
 )
 
 // Actor says who did it: "rule:ID", "clock" or "tocsin".

@@ -68,12 +68,13 @@ func (u *Update) line(at func(time.Time) string) string {
 	return s
 }
 
-// short leaves the year out where all of a timeline is about one year.
+// short leaves the year out where times count from a beginning: a timeline that
+// crosses New Year, or does so in another zone, reads as any other.
 func short(id ID, begin time.Time) string {
 	if begin.IsZero() {
 		return string(id)
 	}
-	return strings.TrimPrefix(string(id), fmt.Sprintf("INC-%04d-", begin.UTC().Year()))
+	return string(id)[strings.LastIndex(string(id), "-")+1:]
 }
 
 func clock(t, begin time.Time) string {

@@ -69,14 +69,21 @@ func (d *decision) public(inc Incident) bool {
 // said of it yet, and one that it depends on is open and at least as bad.
 func (d *decision) explained(inc Incident) bool {
 	by, ok := d.board.Find(inc.ExplainedBy)
-	return ok && len(inc.Updates) == 0 && by.State != StateResolved && d.public(by) && by.Severity() >= inc.Severity()
+	return ok && len(inc.Updates) == 0 && by.State != StateResolved && d.public(by) && by.Severity() >= inc.Severity() &&
+		!slices.ContainsFunc(inc.Causes, func(c Cause) bool {
+			return c.Severity != rules.SeverityNone && by.RegionSeverity(c.Region) == rules.SeverityNone
+		})
 }
 
 // also lists the components whose incidents this one explains and speaks for.
 func (d *decision) also(inc Incident) []string {
 	var all []string
 	for _, other := range d.board.Open {
-		if other.ExplainedBy == inc.ID && d.public(other) && d.explained(d.about(other)) {
+		by := d.about(other)
+		for d.explained(by) {
+			by = d.find(by.ExplainedBy)
+		}
+		if other.ID != inc.ID && by.ID == inc.ID && d.public(other) {
 			all = append(all, other.Component)
 		}
 	}
@@ -211,6 +218,9 @@ func (d *decision) regions(inc Incident) []RegionState {
 // trend compares the incident with what was last said of it.
 func (d *decision) trend(inc Incident, f facts, u Update) Trend {
 	if inc.State == StateResolved {
+		if slices.ContainsFunc(inc.Causes, func(c Cause) bool { return c.Gone }) {
+			return TrendGone
+		}
 		return TrendOver
 	}
 	if !f.known || d.blindNow() {
@@ -223,7 +233,7 @@ func (d *decision) trend(inc Incident, f facts, u Update) Trend {
 		return TrendNew
 	}
 	last := inc.Updates[len(inc.Updates)-1]
-	if last.Trend == TrendOver {
+	if last.Trend == TrendOver || last.Trend == TrendGone {
 		return TrendBack
 	}
 	worse, better := u.Severity > last.Severity, u.Severity < last.Severity

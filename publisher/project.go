@@ -370,7 +370,7 @@ func impact(s rules.Severity, all bool) string {
 // figure gives an update's value in round words, "" when there is none to give.
 func figure(u incident.Update) string {
 	switch {
-	case u.Value <= 0 || u.Trend == incident.TrendUnknown || u.Trend == incident.TrendOver || u.Trend == incident.TrendCalm:
+	case u.Value <= 0 || u.Trend == incident.TrendUnknown || u.Trend == incident.TrendOver || u.Trend == incident.TrendGone || u.Trend == incident.TrendCalm:
 		return ""
 	case u.Quantile == 0:
 		return "about " + roundPercent(u.Value) + " of requests"

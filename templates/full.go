@@ -17,7 +17,7 @@ func full() Public {
 	api := component("api", "Management API", Partial, Operational, Major, Degraded)
 	var updates []Update
 	for n, state := range []string{"resolved", "monitoring", "identified", "investigating"} {
-		for m, trend := range []string{"new", "worse", "unchanged", "better", "calm", "unknown", "over", "back"} {
+		for m, trend := range []string{"new", "worse", "unchanged", "better", "calm", "unknown", "over", "back", "gone"} {
 			said := at(14-n, 20-m)
 			updates = append(updates, Update{
 				Number: 28 - 7*n - m, ID: "INC-2026-0001-1", State: state, Severity: "P0", Status: "Partial service",

@@ -102,7 +102,7 @@ type Update struct {
 	Impact     string // what customers may experience, the rule's words: "failed requests when they change flags"; may be ""
 	Figure     string // rounded: "about 15 % of requests", "the slowest 1 % take more than 2.5 s"; "" if unknown
 	Workaround string
-	Trend      string // "new", "worse", "unchanged", "better", "calm", "unknown", "over", "back"
+	Trend      string // "new", "worse", "unchanged", "better", "calm", "unknown", "over", "back", "gone"
 	Calm       time.Duration
 	Watching   time.Duration
 	Said       time.Time

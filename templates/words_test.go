@@ -97,6 +97,8 @@ func stories() []story {
 		add("monitoring, "+trend, base("monitoring", "P0", trend))
 	}
 
+	add("resolved, gone", base("resolved", "P0", "gone"))
+
 	p := base("investigating", "P0", "new")
 	p.Update.Late = true
 	add("late", p)
