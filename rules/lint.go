@@ -25,9 +25,9 @@ func (w Warning) String() string { return w.Pos.String() + ": " + w.Msg }
 // hold, rules that judge the same twice, plans that are over at at. The warnings
 // come in the order of files and places.
 func (c *Config) Lint(at time.Time) []Warning {
-	l := &linter{Config: c}
+	l := newLinter(c)
 	for i, r := range c.Rules {
-		l.overlaps(r, c.Rules[:i])
+		l.overlaps(i)
 		l.looksAtNothing(r)
 		l.overrides(r)
 		l.spread(r)
@@ -48,6 +48,22 @@ func (c *Config) Lint(at time.Time) []Warning {
 type linter struct {
 	*Config
 	warnings []Warning
+	said     map[Warning]bool
+
+	codes []string          // of the regions that are declared
+	rules map[string]*Rule  // by id
+	alike map[figure]*alike // the rules gone through so far
+}
+
+func newLinter(c *Config) *linter {
+	l := &linter{Config: c, said: map[Warning]bool{}, rules: map[string]*Rule{}, alike: map[figure]*alike{}}
+	for _, r := range c.Regions {
+		l.codes = append(l.codes, r.Code)
+	}
+	for i := range c.Rules {
+		l.rules[c.Rules[i].ID] = &c.Rules[i]
+	}
+	return l
 }
 
 func (l *linter) warn(at Pos, format string, args ...any) {
@@ -58,15 +74,20 @@ func (l *linter) warn(at Pos, format string, args ...any) {
 		return r
 	}, fmt.Sprintf(format, args...))
 	w := Warning{at, msg}
-	if !slices.Contains(l.warnings, w) {
+	if !l.said[w] {
+		l.said[w] = true
 		l.warnings = append(l.warnings, w)
 	}
 }
 
 // sorted puts what is built in last: it is no file to look into.
 func (l *linter) sorted() []Warning {
+	place := make(map[string]int, len(l.Files))
+	for i, name := range slices.Backward(l.Files) {
+		place[name] = i
+	}
 	order := func(w Warning) int {
-		if i := slices.Index(l.Files, w.Pos.File); i >= 0 {
+		if i, ok := place[w.Pos.File]; ok {
 			return i
 		}
 		return len(l.Files)
@@ -123,11 +144,76 @@ func (v variant) applies(service, region string) bool {
 	return v.here < 0
 }
 
+// figure is what rules must have in common to judge the same.
+type figure struct {
+	component string
+	window    time.Duration
+	probes    bool
+	signal    string
+}
+
+func figureOf(r *Rule) figure {
+	s := r.Signal
+	return figure{r.Component, r.Window, r.Where.FromProbes, fmt.Sprintln(s.Kind, s.Quantile, s.Gauge, s.Of, s.Objective, s.Period, s.Slow, s.Codes)}
+}
+
+// alike are rules of one figure. Those that name what they look at in full are
+// found by these names: thousands of rules, each for a service of its own, are
+// not compared with each other.
+type alike struct {
+	all   []int
+	wide  []int            // that choose by globs, or everything
+	named map[string][]int // by each service or probe that they name
+}
+
+// near gives the rules that may meet one with such patterns, in their order.
+func (a *alike) near(own Patterns) []int {
+	if !named(own) {
+		return a.all
+	}
+	near := slices.Clone(a.wide)
+	for _, name := range own.Any {
+		near = append(near, a.named[name]...)
+	}
+	slices.Sort(near)
+	return slices.Compact(near)
+}
+
+func (a *alike) add(i int, own Patterns) {
+	a.all = append(a.all, i)
+	if !named(own) {
+		a.wide = append(a.wide, i)
+		return
+	}
+	for _, name := range own.Any {
+		a.named[name] = append(a.named[name], i)
+	}
+}
+
+// named reports whether patterns choose by full names only.
+func named(p Patterns) bool { return len(p.Any) > 0 && !slices.ContainsFunc(p.Any, wild) }
+
+// own is by what a rule's series are named: services, or probes.
+func (w Where) own() Patterns {
+	if w.FromProbes {
+		return w.Probes
+	}
+	return w.Services
+}
+
 // overlaps warns of an earlier rule that makes the same severity of the same
 // figure of the same requests.
-func (l *linter) overlaps(r Rule, earlier []Rule) {
-	for _, e := range earlier {
-		if e.Component != r.Component || e.Window != r.Window || !sameFigure(e.Signal, r.Signal) {
+func (l *linter) overlaps(i int) {
+	r := &l.Rules[i]
+	same := l.alike[figureOf(r)]
+	if same == nil {
+		same = &alike{named: map[string][]int{}}
+		l.alike[figureOf(r)] = same
+	}
+	defer same.add(i, r.Where.own())
+	for _, n := range same.near(r.Where.own()) {
+		e := &l.Rules[n]
+		if apart(&e.Where, &r.Where) {
 			continue
 		}
 		severity := sharedSeverity(e, r)
@@ -142,13 +228,38 @@ func (l *linter) overlaps(r Rule, earlier []Rule) {
 	}
 }
 
-func sameFigure(a, b Signal) bool {
-	return a.Kind == b.Kind && a.Quantile == b.Quantile && a.Gauge == b.Gauge && a.Of == b.Of &&
-		a.Objective == b.Objective && a.Period == b.Period && a.Slow == b.Slow && slices.Equal(a.Codes, b.Codes)
+// apart reports whether two rules differ in how all that they choose begins. It
+// is a quick look before the thorough one.
+func apart(a, b *Where) bool {
+	return beginApart(a.Services, b.Services) || beginApart(a.Regions, b.Regions) || beginApart(a.Probes, b.Probes) ||
+		beginApart(a.Routes, b.Routes) || beginApart(a.Operations, b.Operations)
+}
+
+func beginApart(a, b Patterns) bool {
+	if len(a.Any) == 0 || len(b.Any) == 0 {
+		return false
+	}
+	for _, g := range a.Any {
+		for _, h := range b.Any {
+			x, y := opening(g), opening(h)
+			if x == g && y == h && x == y || (x != g || y != h) && strings.HasPrefix(x, y[:min(len(x), len(y))]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// opening is what stands in a glob before its first wildcard.
+func opening(glob string) string {
+	if i := strings.IndexAny(glob, "*?"); i >= 0 {
+		return glob[:i]
+	}
+	return glob
 }
 
 // sharedSeverity gives the worst severity that two rules make in the same way.
-func sharedSeverity(a, b Rule) Severity {
+func sharedSeverity(a, b *Rule) Severity {
 	for _, x := range a.Levels {
 		for _, y := range b.Levels {
 			if x.Severity == y.Severity && x.Under == y.Under && slices.Equal(x.ConfirmWith, y.ConfirmWith) {
@@ -178,21 +289,12 @@ func (l *linter) meet(a, b Where) (service, region string, ok bool) {
 	if !ok || !commonKinds(a.Kinds, b.Kinds) || !commonAttributes(a.Attributes, b.Attributes) {
 		return "", "", false
 	}
-	if region, ok = common(a.Regions, b.Regions, l.codes()...); !ok {
+	if region, ok = common(a.Regions, b.Regions, l.codes...); !ok {
 		return "", "", false
 	}
 	_, routes := common(a.Routes, b.Routes)
 	_, operations := common(a.Operations, b.Operations)
 	return service, region, routes && operations
-}
-
-// codes lists the regions that are declared.
-func (l *linter) codes() []string {
-	codes := make([]string, len(l.Regions))
-	for i, r := range l.Regions {
-		codes[i] = r.Code
-	}
-	return codes
 }
 
 func commonKinds(a, b []string) bool {
@@ -258,7 +360,7 @@ func (l *linter) looksAtNothing(r Rule) {
 		}
 		return
 	}
-	asked, codes := r.Where.Regions.Any, l.codes()
+	asked, codes := r.Where.Regions.Any, l.codes
 	if len(asked) > 0 && len(codes) > 0 && !slices.ContainsFunc(asked, literal) && !slices.ContainsFunc(codes, r.Where.Regions.Match) {
 		l.warn(r.Pos, "%s looks at none of the declared regions %s: its where asks for %s", r.ID, strings.Join(codes, " "), strings.Join(asked, " "))
 	}
@@ -266,13 +368,10 @@ func (l *linter) looksAtNothing(r Rule) {
 
 // overrides warns of those that no series meets.
 func (l *linter) overrides(r Rule) {
-	own := r.Where.Services
-	if r.Where.FromProbes {
-		own = r.Where.Probes
-	}
+	own := r.Where.own()
 	for i, o := range r.Overrides {
 		_, services := common(own, o.Services)
-		_, regions := common(r.Where.Regions, o.Regions, l.codes()...)
+		_, regions := common(r.Where.Regions, o.Regions, l.codes...)
 		if !services || !regions {
 			l.warn(o.Pos, "the override changes nothing: %s looks at nothing that it covers", r.ID)
 			continue
@@ -326,7 +425,7 @@ func (l *linter) regionsOf(w Where) (codes []string, all bool) {
 	if len(w.Regions.Any) > 0 && !slices.ContainsFunc(w.Regions.Any, wild) {
 		return slices.DeleteFunc(slices.Clone(w.Regions.Any), func(code string) bool { return !w.Regions.Match(code) }), true
 	}
-	for _, code := range l.codes() {
+	for _, code := range l.codes {
 		if w.Regions.Match(code) {
 			codes = append(codes, code)
 		}
@@ -489,8 +588,8 @@ func (l *linter) unconfirmed(r variant, level Level) {
 	var confirmed, alone []string
 	elsewhere := false
 	for _, name := range level.ConfirmWith {
-		by, ok := l.Rule(name)
-		if !ok {
+		by := l.rules[name]
+		if by == nil {
 			return // a mistake, not a warning
 		}
 		for _, code := range regions {
@@ -527,8 +626,12 @@ func (l *linter) looksAt(w Where, region string) bool {
 
 // components warns of those of which nothing is known.
 func (l *linter) components() {
+	about := map[string]bool{}
+	for i := range l.Rules {
+		about[l.Rules[i].Component] = true
+	}
 	for _, c := range l.Components {
-		if !slices.ContainsFunc(l.Rules, func(r Rule) bool { return r.Component == c.ID }) {
+		if !about[c.ID] {
 			l.warn(c.Pos, "no rule is about the component %s: the page would show it as well whatever happens; add a rule, or take it out", c.ID)
 		}
 	}
@@ -548,11 +651,17 @@ func (l *linter) services() {
 
 // probes warns of those that nobody listens to.
 func (l *linter) probes() {
-	for _, p := range l.Probes {
-		heard := func(r Rule) bool {
-			return r.Where.FromProbes && slices.ContainsFunc(p.Targets, func(t Target) bool { return r.Where.Chooses(p.ID, t.Region) })
+	var listen []*Rule
+	for i := range l.Rules {
+		if l.Rules[i].Where.FromProbes {
+			listen = append(listen, &l.Rules[i])
 		}
-		if !slices.ContainsFunc(l.Rules, heard) {
+	}
+	for _, p := range l.Probes {
+		heard := func(r *Rule) bool {
+			return slices.ContainsFunc(p.Targets, func(t Target) bool { return r.Where.Chooses(p.ID, t.Region) })
+		}
+		if !slices.ContainsFunc(listen, heard) {
 			l.warn(p.Pos, "no rule looks at the probe %s: add one with where: {probes: [%s]}, or take the probe out", p.ID, p.ID)
 		}
 	}
@@ -582,12 +691,8 @@ func (l *linter) silences(at time.Time) {
 // silenced reports whether a silence can cover a series of a rule. Where a
 // group is silent, its finding has no service or no region.
 func (l *linter) silenced(s Silence, r Rule) bool {
-	own := r.Where.Services
-	if r.Where.FromProbes {
-		own = r.Where.Probes
-	}
-	_, services := common(own, s.Services)
-	_, regions := common(r.Where.Regions, s.Regions, l.codes()...)
+	_, services := common(r.Where.own(), s.Services)
+	_, regions := common(r.Where.Regions, s.Regions, l.codes...)
 	if r.Signal.Kind == KindSilence {
 		services = services && (r.Signal.Of != OfRegion || s.Services.Match(""))
 		regions = regions && (r.Signal.Of != OfService || s.Regions.Match(""))

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -147,6 +148,50 @@ func TestNothingIsSaidOfWhatComesWithTheProgram(t *testing.T) {
 		for _, w := range c.Lint(at) {
 			t.Errorf("%s: %s", name, w)
 		}
+	}
+}
+
+// Thousands of rules, each for a service of its own, would take minutes if each
+// were compared with each.
+func TestRulesAreComparedWithThoseTheyMayMeet(t *testing.T) {
+	a := alike{named: map[string][]int{}}
+	for i, own := range []Patterns{{Any: []string{"x", "y"}}, {Any: []string{"api-*"}}, {Any: []string{"z"}}, {}, {Any: []string{"y"}}} {
+		a.add(i, own)
+	}
+	for _, test := range []struct {
+		own  Patterns
+		want []int
+	}{
+		{Patterns{Any: []string{"y"}}, []int{0, 1, 3, 4}},
+		{Patterns{Any: []string{"y", "x"}}, []int{0, 1, 3, 4}},
+		{Patterns{Any: []string{"new"}}, []int{1, 3}},
+		{Patterns{Any: []string{"*"}}, []int{0, 1, 2, 3, 4}},
+		{Patterns{Not: []string{"x"}}, []int{0, 1, 2, 3, 4}},
+	} {
+		if got := a.near(test.own); !slices.Equal(got, test.want) {
+			t.Errorf("%v: %v, want %v", test.own, got, test.want)
+		}
+	}
+}
+
+// The quick look never calls apart what the thorough one finds in common.
+func TestWhatBeginsApartHasNothingInCommon(t *testing.T) {
+	globs := []string{"", "a", "b", "ab", "a*", "b*", "*", "?b", "ab*", "a?", "abc"}
+	found := 0
+	for _, g := range globs {
+		for _, h := range globs {
+			a, b := Patterns{Any: []string{g}}, Patterns{Any: []string{h}}
+			if !beginApart(a, b) {
+				continue
+			}
+			found++
+			if s, both := common(a, b); both {
+				t.Errorf("%q and %q share %q", g, h, s)
+			}
+		}
+	}
+	if found < len(globs) {
+		t.Errorf("only %d pairs are told apart", found)
 	}
 }
 

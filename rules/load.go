@@ -8,18 +8,18 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // Load reads the service's own file and the files that its include: names, as
 // Parse does. What a pattern names is looked for in the folder of the service's
 // file and below it; nothing outside is read, not even through a link.
 func Load(path string) (*Config, error) {
-	body, err := readMain(path)
+	main, err := ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
 	d := newDraft()
-	main := File{Name: path, Body: body}
 	d.read(main, true)
 	for _, f := range d.included(main) {
 		d.read(f, false)
@@ -27,13 +27,37 @@ func Load(path string) (*Config, error) {
 	return d.finish()
 }
 
-func readMain(path string) ([]byte, error) {
+// ReadFile reads a file for Parse or ParseTests, and hardly more of it than they
+// take.
+func ReadFile(path string) (File, error) {
+	// Stat first: opening a pipe would wait for its writer.
+	info, err := os.Stat(path)
+	if err != nil {
+		return File{}, err
+	}
+	if err := regular(info); err != nil {
+		return File{}, fmt.Errorf("%s: %w", path, err)
+	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return File{}, err
 	}
 	defer f.Close()
-	return readAll(f)
+	body, err := readAll(f)
+	return File{Name: path, Body: body}, err
+}
+
+// regular refuses what cannot be read to its end, or would be something else the
+// next time.
+func regular(info fs.FileInfo) error {
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return nil
+	case mode.IsDir():
+		return errors.New("it is not a file but a folder: name a file in it")
+	default:
+		return errors.New("it is not a file but a pipe, a socket or a device: write what comes out of it into a file, and name that")
+	}
 }
 
 // readAll reads at most one byte more than is allowed, for Parse to notice.
@@ -71,7 +95,7 @@ func (d *draft) included(main File) []File {
 
 func includedFrom(folder fs.FS, name, main string, patterns []value) []File {
 	var files []File
-	seen := []string{main} // a pattern such as *.yaml matches it, too
+	seen := map[string]bool{main: true} // a pattern such as *.yaml matches it, too
 	for _, p := range patterns {
 		pattern, _ := p.text("")
 		matches, err := fs.Glob(folder, pattern)
@@ -80,14 +104,22 @@ func includedFrom(folder fs.FS, name, main string, patterns []value) []File {
 			continue
 		}
 		if matches = slices.DeleteFunc(matches, func(m string) bool { return m == main }); len(matches) == 0 {
+			if dir := linkedAway(folder, pattern); dir != "" {
+				p.mistake("read %s: it is a link %s", filepath.Join(name, dir), outside)
+				continue
+			}
 			p.mistake("no file matches %s in %s: correct the pattern, or leave it out", pattern, name)
 		}
 		for _, m := range matches {
-			if slices.Contains(seen, m) {
+			if seen[m] {
 				continue
 			}
-			seen = append(seen, m)
+			seen[m] = true
 			body, err := readIncluded(folder, m)
+			if escapes(err) {
+				p.mistake("read %s: it is a link %s", filepath.Join(name, m), outside)
+				continue
+			}
 			if err != nil {
 				p.mistake("read %s: %v", filepath.Join(name, m), err)
 				continue
@@ -98,14 +130,37 @@ func includedFrom(folder fs.FS, name, main string, patterns []value) []File {
 	return files
 }
 
+// outside says what to do about a link that is not followed.
+const outside = "that leads out of the folder of the service's file, and nothing outside is read: put the file itself into the folder, or a link that stays within it"
+
+// escapes reports whether a folder refused to follow a link. The standard
+// library has no name for that error.
+func escapes(err error) bool {
+	e, ok := errors.AsType[*fs.PathError](err)
+	return ok && e.Err.Error() == "path escapes from parent"
+}
+
+// linkedAway gives the folder on a pattern's way that leads outside; "" if none
+// does. A pattern matches nothing behind it.
+func linkedAway(folder fs.FS, pattern string) string {
+	parts := strings.Split(pattern, "/")
+	for i := 1; i < len(parts) && !strings.ContainsAny(parts[i-1], `*?[\`); i++ {
+		dir := strings.Join(parts[:i], "/")
+		if _, err := fs.Stat(folder, dir); escapes(err) {
+			return dir
+		}
+	}
+	return ""
+}
+
 func readIncluded(folder fs.FS, name string) ([]byte, error) {
 	// Stat first: opening a pipe would wait for its writer.
 	info, err := fs.Stat(folder, name)
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a file")
+	if err := regular(info); err != nil {
+		return nil, err
 	}
 	f, err := folder.Open(name)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -76,7 +77,7 @@ func TestMistakesOfIncluding(t *testing.T) {
 		"tocsin.yaml:1:15: organisation: want text",
 		"tocsin.yaml:2:11: include: no file matches nothing/*.yaml",
 		"tocsin.yaml:2:29: include: read rules/dir: it is not a file",
-		"tocsin.yaml:2:29: include: read rules/link.yaml: ",
+		"tocsin.yaml:2:29: include: read rules/link.yaml: it is a link that leads out of the folder of the service's file",
 		"tocsin.yaml:2:40: include: want a pattern within the folder",
 		"rules/a.yaml:1:1: unknown key in the file: \"rulez\": did you mean \"rules\"?",
 		"rules/zero.yaml:1:1: \"include\" belongs into the service's own file: move it to tocsin.yaml",
@@ -105,5 +106,26 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	broken := folder(t, map[string]string{"tocsin.yaml": "include: [x.yaml]\nstore: {", "x.yaml": "zzz: 1"})
 	if _, err := Load(broken); len(Mistakes(err)) != 1 {
 		t.Errorf("a broken main file gave %v", err)
+	}
+}
+
+func TestAFolderThatIsALinkOutsideIsNotRead(t *testing.T) {
+	path := folder(t, map[string]string{"tocsin.yaml": `include: ["away/*.yaml"]`})
+	if err := os.Symlink(t.TempDir(), filepath.Join(filepath.Dir(path), "away")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "away: it is a link that leads out of the folder") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Opening a pipe waits for its writer, who may never come.
+func TestAPipeIsNotWaitedFor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tocsin.yaml")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "a pipe, a socket or a device") {
+		t.Errorf("got %v", err)
 	}
 }

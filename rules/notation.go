@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -20,6 +21,10 @@ const mostRequests = 10_000_000
 
 // defaultDuration is how long a request takes where nobody says.
 const defaultDuration = 10 * time.Millisecond
+
+// mostFigure is what a gauge may be, either way: between two such the steps of a
+// ramp can still be reckoned.
+const mostFigure = 1e15
 
 const sampleForm = "REQUESTS[/ERRORS][@DURATION][+N@DURATION][{gauge=number}][..the same at the end][xMINUTES], or _ for none"
 
@@ -106,16 +111,20 @@ func (r *sampleReader) match(p *regexp.Regexp) string {
 }
 
 var (
+	partWord     = regexp.MustCompile(`^(?:x|/|@|\+|\{|\.\.)`) // what only stands behind something
 	countWord    = regexp.MustCompile(`^[0-9]+`)
 	durationWord = regexp.MustCompile(`^(?:[0-9]+(?:\.[0-9]+)?[a-zµ]+)+`)
 	gaugeWord    = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}`)
-	figureWord   = regexp.MustCompile(`^-?[0-9]+(?:\.[0-9]+)?`)
+	figureWord   = regexp.MustCompile(`^-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?`)
 )
 
 // value reads one value and its minutes, at most so many.
 func (r *sampleReader) value(most int) []Sample {
 	var from, to Sample
 	ramp := false
+	if part := partWord.FindString(r.text[r.at:]); part != "" && r.word > 0 {
+		r.wrong(r.at, "no blank may stand before %s: write a value in one, as in 100/15@200msx40", part)
+	}
 	if !r.takes("_") {
 		from = r.sample()
 		if ramp = r.takes(".."); ramp {
@@ -232,9 +241,15 @@ func (r *sampleReader) gauges() map[string]float64 {
 			r.wrong(r.at, "want = and a number after %s, as in {certificate_days=14,pool=0.9}", name)
 		}
 		begin = r.at
-		f, err := strconv.ParseFloat(r.match(figureWord), 64)
-		if err != nil {
+		word := r.match(figureWord)
+		f, err := strconv.ParseFloat(word, 64)
+		switch {
+		case errors.Is(err, strconv.ErrRange) || math.Abs(f) > mostFigure:
+			r.wrong(begin, "the number is too large: want at most %.0f", mostFigure)
+		case err != nil:
 			r.wrong(begin, "want a number after =, as in {certificate_days=14,pool=0.9}")
+		case strings.ContainsAny(word, "eE"):
+			r.wrong(begin, "want the number with all its digits, as in {certificate_days=14,pool=0.9}")
 		}
 		all[name] = f
 		r.skip()

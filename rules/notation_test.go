@@ -97,6 +97,11 @@ func TestMistakesInSamples(t *testing.T) {
 		{"a ramp from nothing", "_«..5x5", "want REQUESTS"},
 		{"a ramp of slow ones", "1+1@2s..«2x5", "no place in a value with .."},
 		{"a ramp of unlike gauges", "1{a=1}..«2{b=1}x5", "want the same gauges"},
+		{"a blank before x", "100@200ms «x40", "no blank may stand before x"},
+		{"a blank before a duration", "100 «@200ms", "no blank may stand before @"},
+		{"a number beyond counting", "100{a=«1e400}", "the number is too large"},
+		{"a number of many digits", "100{a=«-1234567890123456}", "the number is too large"},
+		{"a number with an exponent", "100{a=«1e3}", "with all its digits"},
 		{"a mistake behind wide characters", "1 @«é", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,14 +1,16 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
-	"net"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 var (
@@ -138,23 +140,118 @@ func wrongAddress(kind, s string) string {
 }
 
 func wrongURL(s string) string {
-	const like = "https://api.eu.example.com/health"
-	u, err := url.Parse(s)
-	switch {
-	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || !validPort(u.Port(), true):
-		return "want an address that begins with https:// or http://, as in " + like
-	case u.User != nil:
+	const want = "want an address that begins with https:// or http://, as in https://api.eu.example.com/health"
+	scheme, rest, ok := strings.Cut(s, "://")
+	if scheme = strings.ToLower(scheme); !ok || scheme != "https" && scheme != "http" {
+		return want
+	}
+	if strings.ContainsAny(s, " \t\n") {
+		return "a blank stands in it: take it out, or write %20 in its place"
+	}
+	authority := rest
+	if end := strings.IndexAny(rest, "/?#\\"); end >= 0 {
+		authority = rest[:end]
+	}
+	if strings.Contains(authority, "@") {
 		return "a user or password stands in it, and this file is shared: take it out, and let the address answer without"
-	case u.Fragment != "":
+	}
+	host, port, why := splitHost(authority)
+	switch {
+	case why != "":
+		return why
+	case host == "":
+		return "it names no host: " + want
+	case port != "" && !validPort(port):
+		return wrongPort
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		if _, ok := errors.AsType[url.EscapeError](err); ok {
+			return wrongEscape
+		}
+		return "it cannot be read as an address: " + want
+	}
+	if u.Fragment != "" {
 		return "what follows # is never sent: leave it out"
 	}
 	params, err := url.ParseQuery(u.RawQuery)
+	if _, ok := errors.AsType[url.EscapeError](err); ok {
+		return wrongEscape
+	}
 	if err != nil {
-		return "what follows ? cannot be read: want an address as in " + like
+		return "what follows ? cannot be read: write ?name=value&other=value"
 	}
 	for name := range params {
-		if secretKey(name) {
+		if secretParameter(name) {
 			return "a secret stands behind ?, and this file is shared: take it out, and let the address answer without"
+		}
+	}
+	return ""
+}
+
+const (
+	wrongPort   = "its port is none: want a number from 1 to 65535 after the colon, as in api.eu.example.com:443"
+	wrongEscape = "a % stands in it that begins no escape: want two digits of 0-9 and A-F behind it, as in %20, or %25 for the sign itself"
+)
+
+// secretParameter reports whether what an address has behind ? is likely to be a
+// secret.
+func secretParameter(name string) bool {
+	plain := strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(name))
+	if secretKey(plain) || slices.Contains([]string{"key", "sig", "auth", "authorization", "pwd", "pass", "jwt"}, plain) {
+		return true
+	}
+	return slices.ContainsFunc([]string{"apikey", "accesskey", "secretkey", "signature", "token", "secret", "password"}, func(end string) bool {
+		return strings.HasSuffix(plain, end)
+	})
+}
+
+// splitHost takes host and port apart, or says why they are none. Neither may be
+// there at all.
+func splitHost(s string) (host, port, why string) {
+	if !strings.ContainsAny(s, "[]") {
+		host, port, _ = strings.Cut(s, ":")
+		if strings.Contains(port, ":") {
+			return "", "", "more than one colon stands in its host: put an IPv6 address into brackets, as in [2001:db8::1]:443, or leave one out"
+		}
+		return host, port, wrongHost(host)
+	}
+	const like = "want an IPv6 address in brackets, as in [2001:db8::1]:443"
+	inner, ok := strings.CutPrefix(s, "[")
+	inner, after, closed := strings.Cut(inner, "]")
+	port, colon := strings.CutPrefix(after, ":")
+	if !ok || !closed || after != "" && !colon {
+		return "", "", "the brackets of its host do not match: " + like
+	}
+	if ip, err := netip.ParseAddr(inner); err != nil || !ip.Is6() {
+		return "", "", "what its brackets hold is no IPv6 address: " + like
+	}
+	return inner, port, ""
+}
+
+// wrongHost says why a host can have no address; "" if there is none at all.
+// Letters of other alphabets are taken, as the resolver does.
+func wrongHost(host string) string {
+	if host == "" {
+		return ""
+	}
+	const like = ": want a name or an IP address, as in api.eu.example.com"
+	if len(host) > 253 {
+		return "its host is longer than any name" + like
+	}
+	for label := range strings.SplitSeq(strings.TrimSuffix(host, "."), ".") {
+		switch {
+		case label == "":
+			return "a part of its host is empty, where a dot stands too much" + like
+		case len(label) > 63:
+			return "a part of its host is longer than 63 characters" + like
+		case label[0] == '-' || label[len(label)-1] == '-':
+			return "a part of its host begins or ends with a hyphen" + like
+		}
+		for _, c := range label {
+			if !unicode.IsLetter(c) && !unicode.IsDigit(c) && !unicode.IsMark(c) && c != '-' && c != '_' {
+				return fmt.Sprintf("no host has the sign %q%s", c, like)
+			}
 		}
 	}
 	return ""
@@ -162,19 +259,31 @@ func wrongURL(s string) string {
 
 func wrongHostPort(s string) string {
 	const want = "want host:port, as in api.eu.example.com:443"
-	if strings.Contains(s, "://") {
+	switch {
+	case strings.Contains(s, "://"):
 		return want + ", without https://"
+	case strings.ContainsAny(s, " \t\n"):
+		return "a blank stands in it: take it out"
+	case strings.Contains(s, "@"):
+		return "a user or password stands in it, and this file is shared: " + want
+	case strings.ContainsAny(s, "/?#"):
+		return "no path belongs to it: " + want
 	}
-	host, port, err := net.SplitHostPort(s)
-	if err != nil || host == "" || strings.ContainsAny(host, "/@ ") || !validPort(port, false) {
+	host, port, why := splitHost(s)
+	switch {
+	case why != "":
+		return why
+	case host == "" || port == "":
 		return want
+	case !validPort(port):
+		return wrongPort
 	}
 	return ""
 }
 
-func validPort(s string, optional bool) bool {
+func validPort(s string) bool {
 	n, err := strconv.ParseUint(s, 10, 16)
-	return s == "" && optional || err == nil && n > 0
+	return err == nil && n > 0
 }
 
 func readExpect(v value, timeout time.Duration) Expect {

@@ -9,7 +9,7 @@ type Test struct {
 	Series   []TestSeries // what the sources say
 	Down     []TestDown   // when a source does not answer
 	Expect   []Expected
-	Timeline string // the whole of what happens, a line each; "" if it is not asked for
+	Timeline string // the whole of what happens, a line each; "" if it is not asked for, "\n" if it is still to be written
 	Pos      Pos
 }
 

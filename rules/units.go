@@ -122,7 +122,13 @@ func digits(f float64, n int) string {
 }
 
 // spellNumber writes a number as a person would.
-func spellNumber(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+func spellNumber(f float64) string {
+	s := strconv.FormatFloat(f, 'f', -1, 64)
+	if whole, part, _ := strings.Cut(s, "."); len(part) > 15 { // more than is read
+		return whole + "." + part[:15]
+	}
+	return s
+}
 
 // spellTimes writes a factor as a person would: "3x".
 func spellTimes(f float64) string { return digits(f, 4) + "x" }

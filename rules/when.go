@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -108,6 +109,16 @@ func parseTime(s string, zone *time.Location) (t time.Time, why string) {
 		return time.Time{}, fmt.Sprintf("want a whole minute; found %q", shorten(s))
 	}
 	return t, ""
+}
+
+// ParseTime reads a time as the configuration has it: by the clocks of a zone,
+// unless it names its own. One that comes twice or never there is a mistake.
+func ParseTime(s string, zone *time.Location) (time.Time, error) {
+	t, why := parseTime(s, zone)
+	if why != "" {
+		return time.Time{}, errors.New(why)
+	}
+	return t, nil
 }
 
 // mistake says that the clocks of a zone show w never or twice, and what to

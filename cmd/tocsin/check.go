@@ -23,6 +23,21 @@ type checkCmd struct {
 	Strict bool     `help:"Warnings count as mistakes for the exit code."`
 }
 
+// Help satisfies kong.
+func (*checkCmd) Help() string {
+	return `Examples:
+
+  tocsin check --config /etc/tocsin/tocsin.yaml --live
+      the file and all that it includes; and which rules look at nothing in the store
+
+  tocsin check --strict --format json rules/new.yaml
+      for programs; the exit code is 1 for warnings, too
+
+Editors show many mistakes while you write, if this is the first line (the file is from tocsin schema):
+
+  # yaml-language-server: $schema=./schema.json`
+}
+
 // remark is something that check says of a place in a file. Its JSON is a
 // promise to programs.
 type remark struct {
@@ -120,18 +135,27 @@ func deadRules(ctx context.Context, reader *signoz.Reader, config *rules.Config,
 	return all, nil
 }
 
+// mostWarnings is how many warnings are printed for people: one that holds for
+// every rule would hide the others' end.
+const mostWarnings = 50
+
 func (c *checkCmd) print(w *world, said []remark, good []*rules.Config) error {
 	if c.Format == "json" {
 		enc := json.NewEncoder(w.out)
 		enc.SetIndent("", "  ")
 		return enc.Encode(said)
 	}
-	mistakes := 0
+	mistakes, warnings := 0, 0
 	for _, r := range said {
-		fmt.Fprintln(w.out, r)
 		if r.Severity == isError {
 			mistakes++
+		} else if warnings++; warnings > mostWarnings {
+			continue
 		}
+		fmt.Fprintln(w.out, r)
+	}
+	if more := warnings - mostWarnings; more > 0 {
+		fmt.Fprintf(w.out, "… and %d more warning%s: --format json prints all\n", more, plural(more))
 	}
 	var counts []string
 	count := func(n int, what string) {
@@ -180,8 +204,9 @@ func unwritten(config *rules.Config) []string {
 	}
 	lines = append(lines, config.LeftOut...)
 	routes, of := rules.Default().Rules[0].Where.Routes, 0 // which writes none
+	usual := routes.String()
 	for _, r := range config.Rules {
-		if r.Source() == rules.SourceSpans && r.Where.Routes.String() == routes.String() {
+		if r.Source() == rules.SourceSpans && r.Where.Routes.String() == usual {
 			of++
 		}
 	}

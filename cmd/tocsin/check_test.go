@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/telemetry/sample"
 	"github.com/featuresignals/tocsin/telemetry/signoz"
 )
@@ -90,6 +91,27 @@ func TestCheckAndDoctorLookAtTheStore(t *testing.T) {
 			if strings.Contains(out.String(), s) {
 				t.Errorf("%s says %q:\n%s", c.args, s, &out)
 			}
+		}
+	}
+}
+
+func TestOnlySomeWarningsArePrintedForPeople(t *testing.T) {
+	said := make([]remark, mostWarnings+3)
+	for i := range said {
+		said[i] = remarkOf(isWarning, rules.Pos{File: "t.yaml", Line: i + 1, Col: 1}, "hardly meant")
+	}
+	said = append(said, remarkOf(isError, rules.Pos{File: "t.yaml", Line: 99, Col: 1}, "wrong"))
+	for _, c := range []struct {
+		format, want string
+		warnings     int
+	}{{"text", "… and 3 more warnings: --format json prints all\n1 mistake, 53 warnings\n", mostWarnings}, {"json", "]\n", mostWarnings + 3}} {
+		var out bytes.Buffer
+		if err := (&checkCmd{Format: c.format}).print(&world{out: &out}, said, nil); err != nil {
+			t.Fatal(err)
+		}
+		text := out.String()
+		if n := strings.Count(text, "hardly meant"); n != c.warnings || !strings.HasSuffix(text, c.want) || !strings.Contains(text, "wrong") {
+			t.Errorf("%s has %d warnings, want %d:\n%s", c.format, n, c.warnings, text)
 		}
 	}
 }

@@ -53,6 +53,7 @@ func (s *setup) close() {
 type standing struct {
 	*setup
 	sum   string    // of its files
+	own   bool      // they have rules or name packs: it is not what holds where nobody wrote any
 	since time.Time // when it came into force
 	loops []*evaluator.Loop
 }
@@ -79,12 +80,13 @@ type keeper struct {
 
 	// Of one reload at a time.
 	judging, publishing *part
+	order               *order // of the rounds of the loops that are judging
 }
 
 // begin runs the first configuration, in g until ctx ends.
-func (k *keeper) begin(ctx context.Context, g *errgroup.Group, first *setup, sum string) {
+func (k *keeper) begin(ctx context.Context, g *errgroup.Group, first *setup, files reading) {
 	k.ctx, k.group, k.started = ctx, g, first.config
-	now := &standing{setup: first, sum: sum, since: time.Now(), loops: k.loops(first)}
+	now := &standing{setup: first, sum: files.sum, own: files.own(), since: time.Now(), loops: k.loops(first)}
 	k.force.Store(now)
 	for _, l := range now.loops {
 		l.Sink = k.take
@@ -134,7 +136,7 @@ func (f feed) with(other feed) feed {
 // take hands a round to the desk. The page is rendered again with it, since the
 // times on it moved; a folder that was lost is made again.
 func (k *keeper) take(ctx context.Context, r evaluator.Round) error {
-	if err := k.desk.Judge(ctx, r); err != nil {
+	if err := k.inTurn(ctx, r, k.desk.Judge); err != nil {
 		return err
 	}
 	k.health.progressed(r.Source)
@@ -144,14 +146,39 @@ func (k *keeper) take(ctx context.Context, r evaluator.Round) error {
 	return nil
 }
 
-// judge runs the loops, each when its minutes close.
+// inTurn does with a round what is to be done when it is its turn: at once where
+// it says that nothing can be seen now, or what new rules make of a minute that
+// was judged.
+func (k *keeper) inTurn(ctx context.Context, r evaluator.Round, do func(context.Context, evaluator.Round) error) error {
+	if r.Blind || r.Reloaded {
+		return do(ctx, r)
+	}
+	if err := k.order.wait(ctx, r.Source, r.At.Add(r.Lag)); err != nil {
+		return err
+	}
+	if err := do(ctx, r); err != nil {
+		return err
+	}
+	k.order.passed(r.Source, r.At.Add(time.Minute+r.Lag))
+	return nil
+}
+
+// judge runs the loops, each when its minutes close. All count as ticking before
+// the first one does, so that none runs ahead of one that is only slow to start.
 func (k *keeper) judge(s *standing) {
+	k.order = newOrder(sources...)
+	for _, l := range s.loops {
+		k.order.begin(l.Name, k.due(l))
+	}
 	k.judging = k.run(func(ctx context.Context) error {
 		g, ctx := errgroup.WithContext(ctx)
 		for _, l := range s.loops {
 			g.Go(func() error {
 				return schedule(ctx, l.Lag, func() {
-					if err := l.Tick(ctx, time.Now()); ctx.Err() == nil { // else it was broken off by the stop
+					k.order.begin(l.Name, k.due(l))
+					err := l.Tick(ctx, time.Now())
+					k.order.end(l.Name, err)
+					if ctx.Err() == nil { // else it was broken off by the stop
 						k.health.ticked(l.Name, err)
 					}
 				})
@@ -159,6 +186,17 @@ func (k *keeper) judge(s *standing) {
 		}
 		return g.Wait()
 	})
+}
+
+// due is when the next round of a loop falls due, at the earliest: after a start
+// it is about the minute that was judged last. Where there is none, the others
+// wait until it is known.
+func (k *keeper) due(l *evaluator.Loop) time.Time {
+	judged := k.desk.JudgedOf(l.Name)
+	if judged.IsZero() {
+		return judged
+	}
+	return judged.Add(l.Lag)
 }
 
 // publish runs the channels.
@@ -230,6 +268,19 @@ func (k *keeper) run(f func(context.Context) error) *part {
 		return err
 	})
 	return p
+}
+
+// goesOn reports whether a part has not ended yet.
+func (p *part) goesOn() bool {
+	if p == nil {
+		return false
+	}
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
 }
 
 // stop ends a part and waits until it has ended.

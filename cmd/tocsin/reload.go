@@ -19,45 +19,57 @@ type refusal struct {
 	Mistakes []string  `json:"mistakes"`
 }
 
-// again is how long what may mend itself, such as a store that does not answer
-// yet or a secret that is still to be written, is waited for.
-const again = 10 * time.Second
+// retryAfter is how long what may mend itself, such as a store that does not
+// answer yet or a secret that is still to be written, is waited for.
+const retryAfter = 10 * time.Second
+
+// lookEvery is how often the files are looked at.
+const lookEvery = time.Second
+
+// errUnsettled says that the files are not any more what was seen of them.
+var errUnsettled = errors.New("the files of the configuration change while they are read")
 
 // follow reloads the configuration when its files change and at SIGHUP, until
 // ctx ends. A change that comes while an earlier one is being taken up takes
 // its place.
 func (k *keeper) follow(ctx context.Context, files *watch, hup <-chan os.Signal) error {
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
+	const changed = "its files changed"
 	var under *part
+	why := changed
 	for {
-		why := "its files changed"
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-hup:
-			files.take()
+			files.ask()
 			why = "SIGHUP"
+			continue
 		case <-tick.C:
 			if !files.changed() {
 				continue
 			}
 		}
+		if under.goesOn() {
+			k.logger.Info("a reload under way is given up for a newer one", "why", why)
+		}
 		under.stop()
-		sum := files.sum
+		seen, because := files.read, why
 		under = k.run(func(ctx context.Context) error {
-			k.reload(ctx, sum, why)
+			k.reload(ctx, seen, because)
 			return nil
 		})
+		why = changed
 	}
 }
 
 // reload takes the configuration up as it is written now, or says why it does
 // not; then the old one stays. Mistakes in the files wait for the next change
 // of them; whatever else is in the way may mend itself, and is tried again.
-func (k *keeper) reload(ctx context.Context, sum, why string) {
+func (k *keeper) reload(ctx context.Context, files reading, why string) {
 	for {
-		err := k.tryReload(ctx, sum, why)
+		err := k.tryReload(ctx, files, why)
 		if ctx.Err() != nil {
 			return
 		}
@@ -65,14 +77,18 @@ func (k *keeper) reload(ctx context.Context, sum, why string) {
 			k.refused.Store(nil)
 			return
 		}
-		k.refuse(err)
+		wait := lookEvery // and most likely what they are then takes this one's place
+		if !errors.Is(err, errUnsettled) {
+			k.refuse(err)
+			wait = retryAfter
+		}
 		if len(rules.Mistakes(err)) > 0 {
 			return
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(again):
+		case <-time.After(wait):
 		}
 	}
 }
@@ -98,19 +114,19 @@ func (k *keeper) refuse(err error) {
 
 // tryReload makes everything that the new configuration calls for while the old
 // one goes on, and swaps the two when the new rings are filled.
-func (k *keeper) tryReload(ctx context.Context, sum, why string) error {
-	config, err := k.load()
+func (k *keeper) tryReload(ctx context.Context, files reading, why string) error {
+	was := k.force.Load()
+	config, err := k.load(files)
 	if err != nil {
 		return err
 	}
-	was := k.force.Load()
 	diff := compare(was.config, config)
 	next, err := setUp(config, k.logger)
 	if err != nil {
 		return err
 	}
 	k.logger.Info("the configuration changed, reading what its rules look back on", "why", why)
-	is := &standing{setup: next, sum: sum, loops: k.loops(next)}
+	is := &standing{setup: next, sum: files.sum, own: files.own(), loops: k.loops(next)}
 	filled := true
 	if err := k.fill(ctx, is, was, diff); err != nil {
 		// A store that is away is no reason to keep rules that somebody has
@@ -129,30 +145,53 @@ func (k *keeper) tryReload(ctx context.Context, sum, why string) error {
 	k.swap(k.ctx, is, was, diff, filled)
 	was.close()
 	k.logger.Info("configuration reloaded", "why", why, "rules", len(config.Rules), "added", diff.added, "removed", diff.removed, "changed", diff.changed,
-		"other_keys", diff.others, "sum", short(sum))
+		"other_keys", diff.others, "sum", short(files.sum))
 	for _, key := range needsRestart(k.started, config) {
 		k.logger.Warn("a change in the configuration needs a restart", "key", key)
 	}
 	return nil
 }
 
-// load reads the configuration anew. One that was there and is gone, or empty,
-// is no wish for the built-in rules: somebody is about to write it.
-func (k *keeper) load() (*rules.Config, error) {
+// load reads the configuration anew, from files that say what was seen of them.
+// A file that is gone or empty is no wish to have no rules: somebody is about to
+// write it.
+func (k *keeper) load(files reading) (*rules.Config, error) {
 	path := k.world.path()
 	if path == "" && len(k.config().Files) > 0 {
 		return nil, fmt.Errorf("%s is gone: put it back, or stop Tocsin to start it without", usual)
 	}
 	if path != "" {
-		body, err := contents(path)
-		if err != nil {
+		if _, err := contents(path); err != nil {
 			return nil, fmt.Errorf("read the configuration: %w", err)
 		}
-		if strings.TrimSpace(string(body)) == "" {
-			return nil, fmt.Errorf("%s is empty: write it, or stop Tocsin to start it without", path)
-		}
 	}
-	return k.world.load()
+	if err := files.whole(k.force.Load()); err != nil {
+		return nil, err
+	}
+	config, err := k.world.load()
+	if files.again().sum != files.sum {
+		return nil, errUnsettled // what was parsed may be half of either
+	}
+	return config, err
+}
+
+// whole refuses files that a service which has rules of its own is not to go by:
+// those that somebody is about to write, and those that have no rule. One that
+// was cut short would have everything that is open resolved in public, and the
+// built-in rules come into force, which nobody asked for.
+func (r reading) whole(was *standing) error {
+	if err := r.blank(); err != nil {
+		return err
+	}
+	if was.own && !r.own() {
+		return mistakeIn(r.main, "no file has a rule or names a pack any more: write the rules, name the packs that you want (packs: [opentelemetry]), or stop Tocsin to start it without")
+	}
+	return nil
+}
+
+// mistakeIn is a mistake of a file as a whole.
+func mistakeIn(file, what string) error {
+	return &rules.Error{Pos: rules.Pos{File: file, Line: 1, Col: 1}, Msg: what}
 }
 
 // fill reads what the new rules look back on and the old ones did not, so that
@@ -160,7 +199,7 @@ func (k *keeper) load() (*rules.Config, error) {
 func (k *keeper) fill(ctx context.Context, is, was *standing, diff changes) error {
 	for _, l := range is.loops {
 		l.Sink = func(context.Context, evaluator.Round) error { return nil } // nothing is said yet
-		if predecessor(l, was, diff) != nil {
+		if predecessor(l, is, was, diff) != nil {
 			continue
 		}
 		if _, err := k.catchUp(ctx, l); err != nil {
@@ -172,9 +211,12 @@ func (k *keeper) fill(ctx context.Context, is, was *standing, diff changes) erro
 
 // predecessor gives the loop whose minutes a new one takes over; nil if it has
 // to read them.
-func predecessor(l *evaluator.Loop, was *standing, diff changes) *evaluator.Loop {
+func predecessor(l *evaluator.Loop, is, was *standing, diff changes) *evaluator.Loop {
 	if diff.differs("sources", "regions") {
 		return nil // the minutes would be others
+	}
+	if witness(was.config, l.Name) != witness(is.config, l.Name) {
+		return nil // the minutes of its witnesses are to be read, too
 	}
 	for _, old := range was.loops {
 		if l.Fits(old) {
@@ -208,7 +250,7 @@ func (k *keeper) swap(ctx context.Context, is, was *standing, diff changes, fill
 		k.logger.Warn("the probes go on as they were", "err", err)
 	}
 	for _, l := range is.loops {
-		if err := k.rejudge(ctx, l, predecessor(l, was, diff), filled); err != nil && ctx.Err() == nil {
+		if err := k.rejudge(ctx, l, predecessor(l, is, was, diff), filled); err != nil && ctx.Err() == nil {
 			k.logger.Warn("the newest minute is not judged by the new rules, the next one will be", "source", l.Name, "err", err)
 		}
 		l.Sink = k.take

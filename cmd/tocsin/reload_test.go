@@ -18,6 +18,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/featuresignals/tocsin/evaluator"
 	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/store"
@@ -204,6 +205,98 @@ func (r reloading) severity(component string) rules.Severity {
 	return inc.Severity()
 }
 
+const withProbes = `
+probes:
+  - {id: health, type: http, targets: {eu: "https://api.example.com/health"}}
+rules:
+  - {id: errors, component: api, signal: error_rate, where: {services: [x]}, window: 1m, levels: {P1: {above: 20%, for: 2m{witness}}}}
+  - {id: unreachable, component: api, signal: error_rate, where: {probes: [health]}, window: 1m, levels: {P1: {above: 50%, for: 2m}}}
+components: [{id: api, name: API}]
+regions: [{code: eu, name: Europe}]
+`
+
+// A loop that read spans alone has no minute of the probes that are asked now.
+func TestReloadReadsWhatNewWitnessesSaw(t *testing.T) {
+	stands := func(witness string) *standing {
+		config, err := rules.Parse([]rules.File{{Name: "tocsin.yaml", Body: []byte(strings.Replace(withProbes, "{witness}", witness, 1))}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &standing{setup: &setup{config: config}, loops: []*evaluator.Loop{{Name: rules.SourceSpans, Rings: evaluator.New(config)}}}
+	}
+	alone, joined := stands(""), stands(", confirm_with: [unreachable]")
+	for _, c := range []struct {
+		what    string
+		was, is *standing
+		want    bool
+	}{
+		{"witnesses are asked that were not", alone, joined, false},
+		{"witnesses are asked no more", joined, alone, false},
+		{"the same are asked", joined, joined, true},
+		{"none are asked", alone, alone, true},
+	} {
+		if got := predecessor(c.is.loops[0], c.is, c.was, compare(c.was.config, c.is.config)) != nil; got != c.want {
+			t.Errorf("%s: taken over is %v, want %v", c.what, got, c.want)
+		}
+	}
+}
+
+// What is parsed is what was looked at, and nothing that came into being since.
+func TestReloadParsesWhatWasSeen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tocsin.yaml")
+	body := strings.Replace(withProbes, "{witness}", "", 1)
+	write(t, path, body)
+	k := &keeper{world: &world{config: path}}
+	k.force.Store(&standing{setup: &setup{config: rules.Default()}})
+	seen := newWatch(path).read
+	if _, err := k.load(seen); err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, strings.Replace(body, "20%", "30%", 1))
+	if _, err := k.load(seen); !errors.Is(err, errUnsettled) {
+		t.Errorf("a file that was written since: %v", err)
+	}
+	write(t, path, " \n")
+	if _, err := k.load(newWatch(path).read); len(rules.Mistakes(err)) != 1 {
+		t.Errorf("an empty file: %v", err)
+	}
+}
+
+func TestReloadNeverFallsBack(t *testing.T) {
+	const names, nothing = "packs: [opentelemetry]\n", "organisation: Acme\n"
+	own := strings.Replace(withProbes, "{witness}", "", 1)
+	for _, c := range []struct {
+		what, was, is string
+		refused       bool
+	}{
+		{"rules give way to none", own, nothing, true},
+		{"packs give way to none", names, nothing, true},
+		{"rules give way to packs", own, names, false},
+		{"packs give way to rules", names, own, false},
+		{"the built-in rules stay", nothing, nothing + "page: {title: Status}\n", false},
+		{"the built-in rules give way", nothing, own, false},
+	} {
+		path := filepath.Join(t.TempDir(), "tocsin.yaml")
+		stands := func(body string) (reading, *standing) {
+			write(t, path, body)
+			config, err := rules.Load(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen := newWatch(path).read
+			return seen, &standing{setup: &setup{config: config}, own: seen.own()}
+		}
+		k := &keeper{world: &world{config: path}}
+		_, was := stands(c.was)
+		k.force.Store(was)
+		is, _ := stands(c.is)
+		_, err := k.load(is)
+		if refused := len(rules.Mistakes(err)) > 0; refused != c.refused {
+			t.Errorf("%s: %v", c.what, err)
+		}
+	}
+}
+
 // A service over the engine, with an outage that goes on all the while: what is
 // edited shows within five seconds, and what is open stays the same incident.
 func TestReloadWhileRunning(t *testing.T) {
@@ -337,7 +430,23 @@ func TestReloadWhileRunning(t *testing.T) {
 		r.shows("withdrawn", func() bool { return r.severity("evaluation") == rules.SeverityNone })
 	})
 
-	t.Run("a file that was emptied, and another store that does not answer, are not taken up", func(t *testing.T) {
+	t.Run("a file that was emptied, or has no rule any more, does not bring the built-in rules into force", func(t *testing.T) {
+		r := r.in(t)
+		from, happened := len(r.log.String()), r.happened()
+		write(t, r.dir+"/rules/api.yaml", "\n")
+		r.eventually("empty", func() bool { return strings.Contains(r.log.String()[from:], "rules/api.yaml:1:1: the file is empty: ") })
+		write(t, r.dir+"/rules/api.yaml", "# rules:\n")
+		r.eventually("without rules", func() bool {
+			return strings.Contains(r.log.String()[from:], "tocsin.yaml:1:1: no file has a rule or names a pack any more: ")
+		})
+		if n := len(r.log.said(from, "configuration reloaded")); n > 0 || r.severity("api") != rules.P1 || r.happened() != happened {
+			t.Errorf("%d of them were taken up, the incident is %s, and %d events were added", n, r.severity("api"), r.happened()-happened)
+		}
+		write(t, r.dir+"/rules/api.yaml", strings.Replace(reloadRules, "above: 90%", "above: 20%", 1))
+		r.eventually("reloaded", func() bool { return len(r.log.said(from, "configuration reloaded")) == 1 })
+	})
+
+	t.Run("a main file that was emptied, and another store that does not answer, are not taken up", func(t *testing.T) {
 		r := r.in(t)
 		from := len(r.log.String())
 		body, err := os.ReadFile(r.dir + "/tocsin.yaml")
@@ -345,7 +454,7 @@ func TestReloadWhileRunning(t *testing.T) {
 			t.Fatal(err)
 		}
 		write(t, r.dir+"/tocsin.yaml", "")
-		r.eventually("empty", func() bool { return strings.Contains(r.log.String()[from:], "tocsin.yaml is empty: ") })
+		r.eventually("empty", func() bool { return strings.Contains(r.log.String()[from:], "tocsin.yaml:1:1: the file is empty: ") })
 		write(t, r.dir+"/tocsin.yaml", strings.Replace(string(body), front.URL(), "http://127.0.0.1:1", 1))
 		r.eventually("refused", func() bool { return strings.Contains(r.log.String()[from:], "connection refused") })
 		if n := len(r.log.said(from, "configuration reloaded")); n > 0 {
@@ -353,6 +462,9 @@ func TestReloadWhileRunning(t *testing.T) {
 		}
 		write(t, r.dir+"/tocsin.yaml", string(body))
 		r.eventually("reloaded", func() bool { return len(r.log.said(from, "configuration reloaded")) == 1 })
+		if n := len(r.log.said(from, "a reload under way is given up for a newer one")); n != 1 {
+			t.Errorf("the log says %d times that the one that waits for the store was given up, want once", n)
+		}
 	})
 
 	t.Run("what customers read, and what needs a restart", func(t *testing.T) {

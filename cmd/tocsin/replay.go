@@ -27,13 +27,37 @@ import (
 
 // replayCmd tells what a configuration would have said of a time that is over.
 type replayCmd struct {
-	From       string `placeholder:"TIME" help:"Beginning: 2026-11-20, \"2026-11-20 14:00\", RFC 3339, or how long ago, as in 30d or 12h; 7d by default."`
-	To         string `placeholder:"TIME" help:"End, written in the same ways; by default the newest minute that no late span will change."`
-	Against    string `placeholder:"FILE" help:"Another configuration, to compare with: the incidents that --config adds to it, takes away and changes."`
-	Format     string `enum:"auto,text,json,html" default:"auto" help:"text for people, json for programs, html to pass around; auto goes by the ending of --out, and is text without one."`
-	Out        string `short:"o" type:"path" placeholder:"FILE" help:"File to write instead of standard output."`
-	Zone       string `placeholder:"ZONE" help:"Time zone of what is written and read, and of the nights, as in Europe/Berlin; the configuration's by default."`
-	FailOnDiff bool   `help:"End with 1 when --against shows that an incident would appear, vanish or change."`
+	From       *string `placeholder:"TIME" help:"Beginning: 2026-11-20, \"2026-11-20 14:00\", RFC 3339, or how long ago, as in 30d or 12h; 7d by default."`
+	To         *string `placeholder:"TIME" help:"End, written in the same ways; by default the newest minute that no late span will change."`
+	Against    string  `placeholder:"FILE" help:"Another configuration, to compare with: the incidents that --config adds to it, takes away and changes."`
+	Format     string  `enum:"auto,text,json,html" default:"auto" help:"text for people, json for programs, html to pass around; auto goes by the ending of --out, and is text without one."`
+	Out        string  `short:"o" type:"path" placeholder:"FILE" help:"File to write instead of standard output."`
+	Zone       string  `placeholder:"ZONE" help:"Time zone of what is written and read, and of the nights, as in Europe/Berlin; the configuration's by default."`
+	FailOnDiff bool    `help:"End with 1 when --against shows that an incident would appear, vanish or change."`
+}
+
+// Help satisfies kong.
+func (c *replayCmd) Help() string {
+	return `Reads SigNoz's history and the state file, and changes neither.
+
+A month, as a page to pass around:
+
+  tocsin replay -c tocsin.yaml --from 30d --out report.html
+
+A day, in the terminal; an afternoon by the clocks of another zone:
+
+  tocsin replay -c tocsin.yaml --from 2026-11-20 --to 2026-11-21
+  tocsin replay --from "2026-11-20 14:00" --to "2026-11-20 18:00" --zone Asia/Kolkata
+
+What a change of rules would have changed, also for a pipeline:
+
+  tocsin replay -c proposed.yaml --against tocsin.yaml --from 14d --fail-on-diff
+
+For programs:
+
+  tocsin replay --from 7d --format json | jq .summary
+
+It ends with 0 when all went well, with 1 when something went wrong or --fail-on-diff found a difference, and with 2 when the command line makes no sense.`
 }
 
 // usualReplay is how long is replayed where nobody says.
@@ -58,6 +82,9 @@ func (c *replayCmd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
+	if err := c.place(w, config, other); err != nil {
+		return err
+	}
 	r := &replay{config: config, other: other, from: from, to: to, report: replayed.New(from, to, zone)}
 	r.report.Made = time.Now().UTC().Truncate(time.Second)
 	if other != nil {
@@ -70,6 +97,7 @@ func (c *replayCmd) Run(w *world) error {
 	if err := errors.Join(err, r.close()); err != nil {
 		return err
 	}
+	r.report.Rests(&r.seen.data)
 	is, was := fileNames(cmp.Or(w.path(), "the built-in rules"), c.Against)
 	r.report.Add(is, r.sides[0])
 	if other != nil {
@@ -240,17 +268,21 @@ func (r *replay) run(w *world) error {
 	return nil
 }
 
-// counted is a source that counts what it yields.
+// counted is a source that counts what it yields, and remembers when it had it.
 type counted struct {
 	evaluator.Source
 	minutes int
+	data    replayed.Data
 }
 
 // Minutes satisfies evaluator.Source.
 func (c *counted) Minutes(ctx context.Context, from, to time.Time, except ...telemetry.Range) iter.Seq2[telemetry.Minute, error] {
 	return func(yield func(telemetry.Minute, error) bool) {
 		for m, err := range c.Source.Minutes(ctx, from, to, except...) {
-			c.minutes++
+			if err == nil {
+				c.minutes++
+				c.data.Saw(m)
+			}
 			if !yield(m, err) {
 				return
 			}
@@ -258,28 +290,14 @@ func (c *counted) Minutes(ctx context.Context, from, to time.Time, except ...tel
 	}
 }
 
-// format is the one that was asked for, or that the file's name asks for.
-func (c *replayCmd) format() string {
-	if c.Format != "auto" {
-		return c.Format
-	}
-	switch ext := strings.ToLower(filepath.Ext(c.Out)); ext {
-	case ".html", ".htm":
-		return "html"
-	case ".json":
-		return "json"
-	}
-	return "text"
-}
-
 // write writes the report, a file beside its place first.
 func (c *replayCmd) write(w *world, r *replayed.Report) error {
 	if c.Out == "" {
 		return c.print(w.out, r)
 	}
-	f, err := os.CreateTemp(filepath.Dir(c.Out), "."+filepath.Base(c.Out)+"-*")
+	f, err := beside(c.Out)
 	if err != nil {
-		return fmt.Errorf("write the report: %w", err)
+		return fmt.Errorf("write the report to %s: %w", c.Out, plain(err))
 	}
 	defer os.Remove(f.Name()) // nothing, once it has its name
 	err = errors.Join(c.print(f, r), f.Chmod(0o644), f.Close())
@@ -287,7 +305,7 @@ func (c *replayCmd) write(w *world, r *replayed.Report) error {
 		err = os.Rename(f.Name(), c.Out)
 	}
 	if err != nil {
-		return fmt.Errorf("write the report to %s: %w", c.Out, err)
+		return fmt.Errorf("write the report to %s: %w", c.Out, plain(err))
 	}
 	fmt.Fprintf(w.errs, "wrote %s\n", c.Out)
 	return nil

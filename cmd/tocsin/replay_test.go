@@ -277,14 +277,51 @@ func TestReplayOfProbes(t *testing.T) {
 	if code := run(t.Context(), args, &out, &errs, nil); code != exitGood {
 		t.Fatalf("code %d, %s", code, errs.String())
 	}
-	for _, want := range []string{"Caused by unwell (health in eu, P1).", "ended at", "has no verdict of this time"} {
+	for _, want := range []string{"Caused by unwell (health in eu, P1).", "ended at", "has no verdict of this time", "P1 Management API in Europe"} {
 		if !strings.Contains(strings.Join(strings.Fields(out.String()), " "), want) {
 			t.Errorf("it does not say %q\n%s", want, out.String())
 		}
 	}
 }
 
-func TestPeriod(t *testing.T) {
+// A replay of more than there is says where its data begins.
+func TestReplayOfMoreThanThereIs(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "tocsin.yaml")
+	if err := os.WriteFile(config, []byte(strings.ReplaceAll(probeRules, "{dir}", dir)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.Open(t.Context(), filepath.Join(dir, "tocsin.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := time.Now().UTC().Truncate(24 * time.Hour).Add(-24 * time.Hour).Add(12 * time.Hour) // a noon
+	oldest := to.Add(-36 * time.Hour)                                                        // two nights before
+	var all []telemetry.Minute
+	for at := oldest; at.Before(to); at = at.Add(time.Minute) {
+		all = append(all, telemetry.Minute{Series: telemetry.Series{Service: "health", Region: "eu", Stream: rules.ProbeStream}, Start: at, Requests: 4})
+	}
+	if err := errors.Join(db.PutMinutes(t.Context(), all), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	note := "The oldest request is of " + oldest.Format("2 Jan 15:04") + "; before it nothing was judged."
+	for _, format := range []string{"text", "json", "html"} {
+		var out, errs bytes.Buffer
+		args := []string{"replay", "-c", config, "--from", to.AddDate(0, 0, -10).Format(time.RFC3339), "--to", to.Format(time.RFC3339), "--format", format}
+		if code := run(t.Context(), args, &out, &errs, nil); code != exitGood || !strings.Contains(out.String(), note) {
+			t.Errorf("%s: code %d, without %q\n%s%.3000s", format, code, note, errs.String(), out.String())
+		}
+		if format != "json" {
+			continue
+		}
+		var r replayed.Report
+		if err := json.Unmarshal(out.Bytes(), &r); err != nil || !r.Oldest.Equal(oldest) || r.Summary.Nights.All != 2 {
+			t.Errorf("%v: the oldest is %s, of %d nights; want %s and 2", err, r.Oldest, r.Summary.Nights.All, oldest)
+		}
+	}
+}
+
+func TestReplayPeriod(t *testing.T) {
 	settled := time.Date(2026, 11, 22, 9, 30, 0, 0, time.UTC)
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
@@ -299,13 +336,26 @@ func TestPeriod(t *testing.T) {
 		{"2026-11-20", "2026-11-21", "2026-11-19T23:00:00Z 2026-11-20T23:00:00Z"},
 		{"2026-11-20 14:00", "2026-11-20T15:00", "2026-11-20T13:00:00Z 2026-11-20T14:00:00Z"},
 		{"2026-11-20T14:00:30Z", "2026-11-20T17:00:00+01:00", "2026-11-20T14:00:00Z 2026-11-20T16:00:00Z"},
+		{"2026-10-25 02:30", "", "--from: 2026-10-25 02:30 comes twice in Europe/Berlin, where the clock is put back: write 2026-10-25T02:30:00+02:00 for the first time or 2026-10-25T02:30:00+01:00 for the second"},
+		{"2026-10-25T02:30:00+01:00", "", "2026-10-25T01:30:00Z 2026-11-22T09:30:00Z"},
+		{"", "2026-03-29T02:30", "--to: 2026-03-29 02:30 does not exist in Europe/Berlin, where the clock jumps from 02:00 to 03:00: write 2026-03-29 03:00"},
+		{"1999-12-31", "", "--from: want a year from 2000 to 2199"},
+		{"", "2200-01-01T12:00:00Z", "--to: want a year from 2000 to 2199"},
+		{"99999w", "", "--from: 99999w ago: want a year from 2000 to 2199"},
+		{"99999d", "", "--from: 99999d ago: want a year from 2000 to 2199"},
 		{"yesterday", "", "--from: want a time such as"},
 		{"", "2026-13-01", "--to: want a time such as"},
 		{"5d", "6d", "--from: 2026-11-17T10:30:00+01:00 is not before the end, 2026-11-16T10:30:00+01:00"},
 		{"2026-11-23", "", "--from: 2026-11-23T00:00:00+01:00 is not before the end"},
 		{"", "2026-11-22 10:31", "--to: 2026-11-22T10:31:00+01:00 is not over, or so new that late spans may change it: want 2026-11-22T10:30:00+01:00 or earlier"},
 	} {
-		from, to, err := period(c.from, c.to, settled, berlin)
+		given := func(s string) *string {
+			if s == "" {
+				return nil
+			}
+			return &s
+		}
+		from, to, err := period(given(c.from), given(c.to), settled, berlin)
 		got := from.Format(time.RFC3339) + " " + to.Format(time.RFC3339)
 		if err != nil {
 			got = err.Error()

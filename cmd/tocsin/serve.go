@@ -89,14 +89,14 @@ func (c *serveCmd) Run(w *world) error {
 	g, ctx := errgroup.WithContext(w.ctx)
 	g.Go(func() error { return k.desk.Run(ctx) })
 	g.Go(func() error { return k.prober.Run(ctx) })
-	k.begin(ctx, g, first, files.sum)
+	k.begin(ctx, g, first, files.read)
 	defer k.close()
 	g.Go(func() error { return k.follow(ctx, files, hup) })
 	g.Go(func() error { return serveHTTP(ctx, public, outside) })
 	g.Go(func() error { return serveHTTP(ctx, private, inside) })
 	g.Go(func() error { return everyHour(ctx, k.tidy) })
 	logger.Info("serving", "page", config.Listen.Public, "private", config.Listen.Private, "rules", len(config.Rules),
-		"sum", short(files.sum), "resumed", judged, "hold_before_first_post", 0)
+		"sum", short(files.read.sum), "resumed", judged, "hold_before_first_post", 0)
 	err = g.Wait()
 	if err == nil {
 		logger.Info("stopped")

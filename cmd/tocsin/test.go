@@ -24,6 +24,22 @@ type testCmd struct {
 	Update   bool     `help:"Write what happened into the tests that have a timeline; read the diff."`
 }
 
+// Help satisfies kong.
+func (*testCmd) Help() string {
+	return `Examples:
+
+  tocsin test --coverage rules/tests.yaml
+      the configuration's tests and those of another file, and which levels none of them reaches
+
+  tocsin test --run outage --update
+      write what happens into the timelines of the tests that match; a test begins with "timeline: |"
+      and nothing below it
+
+Put this line first into a file of tests, for your editor (the file is from tocsin schema):
+
+  # yaml-language-server: $schema=./schema.json`
+}
+
 // Validate satisfies kong.
 func (c *testCmd) Validate() error {
 	if _, err := regexp.Compile(c.Only); err != nil {
@@ -49,10 +65,14 @@ func (c *testCmd) Run(w *world) error {
 	if err != nil {
 		return w.mistakes(err)
 	}
+	written := len(tests)
 	if only := regexp.MustCompile(c.Only); c.Only != "" {
 		tests = slices.DeleteFunc(slices.Clone(tests), func(t rules.Test) bool { return !only.MatchString(t.Name) })
 	}
 	report := newTestReport(w, c.Format, len(tests))
+	if len(tests) < written {
+		report.only = c.Only
+	}
 	var all []testRun
 	began := time.Now()
 	err = playAll(w.ctx, config, tests, func(o testRun) {
@@ -66,6 +86,7 @@ func (c *testCmd) Run(w *world) error {
 	if c.Coverage {
 		report.coverage(coverageOf(config, all))
 	}
+	var unwritten []error
 	if c.Update {
 		var edits []ruletest.Edit
 		for _, o := range all {
@@ -73,15 +94,14 @@ func (c *testCmd) Run(w *world) error {
 				edits = append(edits, ruletest.Edit{Test: o.test, Timeline: o.played.Timeline()})
 			}
 		}
-		if err := ruletest.Update(edits); err != nil {
-			return err
-		}
-		report.updated(edits)
+		var made []ruletest.Edit
+		made, unwritten = ruletest.Update(edits)
+		report.updated(made, unwritten)
 	}
 	if err := report.flush(); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(all, func(o testRun) bool { return !o.good() && !(c.Update && o.timelineOnly()) }) {
+	if len(unwritten) > 0 || slices.ContainsFunc(all, func(o testRun) bool { return !o.good() && !(c.Update && o.timelineOnly()) }) {
 		return errFound
 	}
 	return nil
@@ -107,11 +127,11 @@ func (w *world) testsOf(files []string) (*rules.Config, []rules.Test, error) {
 		if slices.ContainsFunc(config.Files, func(known string) bool { return sameFile(known, name) }) {
 			continue // the configuration includes it
 		}
-		body, err := os.ReadFile(name)
+		file, err := rules.ReadFile(name)
 		if err != nil {
 			return nil, nil, fmt.Errorf("read the tests: %w", err)
 		}
-		more = append(more, rules.File{Name: name, Body: body})
+		more = append(more, file)
 	}
 	if len(more) == 0 {
 		return config, config.Tests, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/featuresignals/tocsin/cmd/tocsin/ruletest"
@@ -108,6 +109,7 @@ type testReport struct {
 	w     *world
 	json  bool
 	total int
+	only  string // what names had to match, where some did not
 	done  int
 	drawn time.Time
 	tty   bool
@@ -117,6 +119,7 @@ type testReport struct {
 		Seconds  float64    `json:"seconds"`
 		Coverage *coverage  `json:"coverage,omitzero"`
 		Updated  []string   `json:"updated,omitzero"`
+		Left     []string   `json:"not_updated,omitzero"` // why timelines could not be written
 	}
 }
 
@@ -162,7 +165,7 @@ func (r *testReport) failure(f ruletest.Failure) {
 	}
 	fmt.Fprintf(r.w.out, "      %s: expected %s\n          got: %s\n", f.Pos, f.Want, f.Got)
 	if f.Why != "" {
-		fmt.Fprintf(r.w.out, "          why: %s\n", f.Why)
+		fmt.Fprintf(r.w.out, "          why: %s\n", strings.ReplaceAll(f.Why, "\n", "\n               "))
 	}
 }
 
@@ -191,6 +194,8 @@ func (r *testReport) end(all []testRun, took time.Duration) {
 		}
 	}
 	switch {
+	case len(all) == 0 && r.only != "":
+		fmt.Fprintf(r.w.out, "no test's name matches %s: --run takes a part of a name, or a regular expression\n", r.only)
 	case len(all) == 0:
 		fmt.Fprintln(r.w.out, "no tests: write some under tests:, or name a file that has some")
 	case failed > 0:
@@ -211,11 +216,17 @@ func (r *testReport) coverage(c coverage) {
 	}
 }
 
-func (r *testReport) updated(edits []ruletest.Edit) {
+func (r *testReport) updated(edits []ruletest.Edit, wrong []error) {
 	for _, e := range edits {
 		r.doc.Updated = append(r.doc.Updated, e.Test.Name)
 		if !r.json {
 			fmt.Fprintf(r.w.out, "%s: wrote what happened into %q\n", e.Test.Pos, e.Test.Name)
+		}
+	}
+	for _, err := range wrong {
+		r.doc.Left = append(r.doc.Left, err.Error())
+		if !r.json {
+			fmt.Fprintln(r.w.out, err)
 		}
 	}
 }

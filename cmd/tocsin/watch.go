@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -12,6 +14,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/featuresignals/tocsin/rules"
 )
 
 // watch tells when the configuration's files have changed: the main file, and
@@ -26,7 +30,17 @@ type watch struct {
 
 	seen      map[string]stamp
 	unsettled bool
-	sum       string // of the contents as they were last handed on
+	asked     bool    // to hand the files on even if they say the same
+	looked    string  // the sum at the last look, while unsettled
+	read      reading // as it was last handed on
+}
+
+// reading is what the files held at one look.
+type reading struct {
+	main     string
+	patterns []string
+	files    []rules.File // those that can be read
+	sum      string
 }
 
 // stamp is what tells that a file is another one without reading it. The zero
@@ -40,7 +54,8 @@ type stamp struct {
 // newWatch begins with the files as they are.
 func newWatch(path string) *watch {
 	w := &watch{main: path}
-	w.take()
+	w.read = w.readAll()
+	w.seen = w.look()
 	return w
 }
 
@@ -50,29 +65,28 @@ func newWatch(path string) *watch {
 // into force.
 func (w *watch) changed() bool {
 	now := w.look()
-	if !maps.Equal(now, w.seen) {
-		w.seen, w.unsettled = now, true
+	same := maps.Equal(now, w.seen)
+	if same && !w.unsettled {
 		return false
 	}
-	if !w.unsettled {
+	w.seen = now
+	read := w.readAll()
+	if !same || read.sum != w.looked {
+		w.unsettled, w.looked = true, read.sum
 		return false
 	}
-	w.unsettled = false
-	was := w.sum
-	w.sum = w.hash()
-	return w.sum != was
+	differs := w.asked || read.sum != w.read.sum
+	w.unsettled, w.asked, w.read = false, false, read
+	return differs
 }
 
-// take hands the files on as they are, settled or not.
-func (w *watch) take() {
-	w.seen, w.unsettled = w.look(), false
-	w.sum = w.hash()
-}
+// ask has the files handed on once they are settled, whether they changed or not.
+func (w *watch) ask() { w.asked, w.seen = true, nil }
 
 // look finds the files and their stamps.
 func (w *watch) look() map[string]stamp {
 	stamps := map[string]stamp{}
-	for _, name := range w.files() {
+	for _, name := range filesOf(w.main, w.patterns) {
 		stamps[name] = stamp{}
 		if info, err := os.Stat(name); err == nil {
 			stamps[name] = stamp{info.Size(), info.ModTime(), info.Mode()}
@@ -81,11 +95,11 @@ func (w *watch) look() map[string]stamp {
 	return stamps
 }
 
-// files lists the main file and what its include: matches now, each once.
-func (w *watch) files() []string {
-	files := []string{w.main}
-	folder := filepath.Dir(w.main)
-	for _, p := range w.patterns {
+// filesOf lists the main file and what its include: matches now, each once.
+func filesOf(main string, patterns []string) []string {
+	files := []string{main}
+	folder := filepath.Dir(main)
+	for _, p := range patterns {
 		matches, err := fs.Glob(os.DirFS(folder), p)
 		if err != nil {
 			continue // the rules' parser has said so
@@ -98,21 +112,57 @@ func (w *watch) files() []string {
 	return slices.Compact(files)
 }
 
-// hash reads all files. What the main one includes may have changed with it.
-func (w *watch) hash() string {
+// readAll reads all files. What the main one includes may have changed with it.
+func (w *watch) readAll() reading {
 	if body, err := contents(w.main); err == nil {
 		if patterns, ok := includes(body); ok && !slices.Equal(patterns, w.patterns) {
 			w.patterns = patterns
 			w.seen = w.look()
 		}
 	}
+	return reading{main: w.main, patterns: w.patterns}.again()
+}
+
+// again reads the same files once more.
+func (r reading) again() reading {
 	h := sha256.New()
-	for _, name := range w.files() {
+	r.files = nil
+	for _, name := range filesOf(r.main, r.patterns) {
 		body, err := contents(name)
 		fmt.Fprintf(h, "%q %d %v\n", name, len(body), err)
 		h.Write(body)
+		if err == nil {
+			r.files = append(r.files, rules.File{Name: name, Body: body})
+		}
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	r.sum = hex.EncodeToString(h.Sum(nil))
+	return r
+}
+
+// blank gives a mistake for each file that holds nothing: an editor, or a copy
+// that is not through yet, empties a file before it writes it.
+func (r reading) blank() error {
+	var mistakes []error
+	for _, f := range r.files {
+		if len(bytes.TrimSpace(f.Body)) > 0 {
+			continue
+		}
+		mend := "write it, or remove it"
+		if f.Name == r.main {
+			mend = "write it, or stop Tocsin to start it without"
+		}
+		mistakes = append(mistakes, mistakeIn(f.Name, "the file is empty: "+mend))
+	}
+	return errors.Join(mistakes...)
+}
+
+// own reports whether the files themselves say what is judged, by rules or by
+// naming packs. One that is no YAML may: its mistakes are the parser's to tell.
+func (r reading) own() bool {
+	return slices.ContainsFunc(r.files, func(f rules.File) bool {
+		var top struct{ Rules, Packs any }
+		return yaml.Unmarshal(f.Body, &top) != nil || top.Rules != nil || top.Packs != nil && f.Name == r.main
+	})
 }
 
 // contents reads a file, but no pipe: what was read out of one is gone for whoever

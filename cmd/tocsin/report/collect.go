@@ -197,14 +197,14 @@ func (c *Collector) say(now incident.Incident, u incident.Update) (title, text s
 }
 
 // side sums up, once all rounds were given.
-func (c *Collector) side(file string, from, to time.Time, zone *time.Location) Side {
+func (c *Collector) side(file string, r *Report) Side {
 	if !c.newest.IsZero() {
 		c.rehearsal.Until(c.newest.Add(c.lag))
 		c.take()
 	}
 	s := Side{Config: file, Incidents: []Incident{}, Quiet: slices.Concat([]Quiet{}, c.quiet), Rules: c.ruleUse()}
 	for _, t := range c.order {
-		s.Incidents = append(s.Incidents, c.incident(t, from, zone))
+		s.Incidents = append(s.Incidents, c.incident(t, r.From, r.zone))
 	}
 	for _, i := range s.Incidents {
 		for _, id := range i.ruleIDs() {
@@ -218,19 +218,19 @@ func (c *Collector) side(file string, from, to time.Time, zone *time.Location) S
 			}
 		}
 	}
-	s.Summary = c.summary(s.Incidents, from, to, zone)
+	s.Summary = c.summary(s.Incidents, r)
 	return s
 }
 
-func (c *Collector) summary(incidents []Incident, from, to time.Time, zone *time.Location) Summary {
+func (c *Collector) summary(incidents []Incident, r *Report) Summary {
 	out := Summary{
 		Incidents: len(incidents), Channels: []ChannelCount{}, Missed: c.missed,
-		Nights: nights(from, to, zone, incidents),
+		Nights: nights(r.From, r.To, r.zone, incidents, r.data),
 	}
 	minutes, peaks := map[rules.Severity]int{}, map[rules.Severity]int{}
 	for _, i := range incidents {
 		peaks[i.Peak]++
-		for sev, n := range i.minutes(to) {
+		for sev, n := range i.minutes(r.To) {
 			minutes[sev] += n
 			out.Minutes += n
 		}
@@ -278,6 +278,13 @@ func (c *Collector) incident(t *tally, from time.Time, zone *time.Location) Inci
 		if comp.ID == now.Component {
 			out.Name = cmp.Or(comp.Name, comp.ID)
 		}
+	}
+	for _, code := range out.Regions {
+		name := code
+		if n := slices.IndexFunc(c.config.Regions, func(r rules.Region) bool { return r.Code == code }); n >= 0 {
+			name = cmp.Or(c.config.Regions[n].Name, code)
+		}
+		out.named = append(out.named, name)
 	}
 	for _, cause := range now.Causes {
 		out.Causes = append(out.Causes, Cause{cause.Rule, cause.Service, cause.Region, cause.Peak, cause.Began, cause.Ended})

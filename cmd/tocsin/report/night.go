@@ -30,9 +30,9 @@ func night(at time.Time, zone *time.Location) (date time.Time, ok bool) {
 	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC), true
 }
 
-// nights counts the nights of a time, those in which somebody was woken, and
+// nights counts the nights of a time in which there was data, those in which somebody was woken, and
 // how often. Who is woken twice in the same minute is woken once.
-func nights(from, to time.Time, zone *time.Location, incidents []Incident) Nights {
+func nights(from, to time.Time, zone *time.Location, incidents []Incident, data *Data) Nights {
 	n := Nights{Wakings: []time.Time{}}
 	for _, i := range incidents {
 		n.Wakings = append(n.Wakings, i.Wakings...)
@@ -41,8 +41,8 @@ func nights(from, to time.Time, zone *time.Location, incidents []Incident) Night
 	n.Wakings = slices.CompactFunc(n.Wakings, time.Time.Equal)
 
 	all, woken := map[time.Time]bool{}, map[time.Time]bool{}
-	for at := from; at.Before(to); at = at.Add(time.Hour) {
-		if d, ok := night(at, zone); ok {
+	for at := from; at.Before(to); at = at.Truncate(quarter).Add(quarter) {
+		if d, ok := night(at, zone); ok && data.has(at) {
 			all[d] = true
 		}
 	}

@@ -24,7 +24,7 @@ func zone(t *testing.T, name string) *time.Location {
 	return z
 }
 
-func TestNights(t *testing.T) {
+func TestReplayNights(t *testing.T) {
 	berlin := zone(t, "Europe/Berlin")
 	local := func(s string) time.Time {
 		at, err := time.ParseInLocation("2006-01-02 15:04", s, berlin)
@@ -51,9 +51,51 @@ func TestNights(t *testing.T) {
 	}
 	n := nights(local("2026-11-16 00:00"), local("2026-11-23 00:00"), berlin, []Incident{
 		woken("2026-11-17 23:30", "2026-11-18 02:00"), woken("2026-11-17 23:30"), woken("2026-11-20 05:00"),
-	})
+	}, nil)
 	if n.All != 8 || n.Woken != 2 || len(n.Wakings) != 3 {
 		t.Errorf("%d of %d nights, %d wakings; want 2 of 8 (the first and the last are not whole), 3", n.Woken, n.All, len(n.Wakings))
+	}
+
+	var d Data
+	for _, s := range []string{"2026-11-18 21:59", "2026-11-19 22:00", "2026-11-22 06:59", "2026-11-22 12:00"} {
+		d.Saw(telemetry.Minute{Start: local(s).UTC(), Requests: 1})
+	}
+	if n := nights(local("2026-11-16 00:00"), local("2026-11-23 00:00"), berlin, nil, &d); n.All != 2 {
+		t.Errorf("%d nights; want 2, those in which there was data", n.All)
+	}
+}
+
+// What spans and probes know begins at times of their own.
+func TestReplayRests(t *testing.T) {
+	from := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	zone := time.FixedZone("half an hour off", 5*3600+1800)
+	for _, c := range []struct {
+		name          string
+		spans, probes int // hours after the beginning; 0: none
+		want          string
+	}{
+		{"spans alone, later", 30, 0, "The oldest request is of 2 Nov 11:30; before it nothing was judged."},
+		{"probes alone, later", 0, 30, "The oldest request is of 2 Nov 11:30; before it nothing was judged."},
+		{"both before", -1, -2, ""},
+		{"spans before, probes later", -1, 30, "The oldest request of a probe is of 2 Nov 11:30; before it only spans were judged."},
+		{"probes before, spans later", 30, -1, "The oldest span is of 2 Nov 11:30; before it only what probes saw was judged."},
+		{"both later", 30, 6, "The oldest request is of 1 Nov 11:30; before it nothing was judged. The oldest span is of 2 Nov 11:30; before it only what probes saw was judged."},
+	} {
+		var d Data
+		saw := func(hours int, stream string) {
+			if hours != 0 {
+				at := from.Add(time.Duration(hours) * time.Hour)
+				d.Saw(telemetry.Minute{Series: telemetry.Series{Stream: stream}, Start: at.Add(time.Hour)})
+				d.Saw(telemetry.Minute{Series: telemetry.Series{Stream: stream}, Start: at})
+			}
+		}
+		saw(c.spans, "")
+		saw(c.probes, rules.ProbeStream)
+		r := New(from, from.AddDate(0, 0, 20), zone)
+		r.Rests(&d)
+		if got := strings.Join(r.Notes, " "); got != c.want || r.Oldest.IsZero() == strings.Contains(got, "nothing") {
+			t.Errorf("%s: the oldest is %s, noted %q, want %q", c.name, r.Oldest, got, c.want)
+		}
 	}
 }
 

@@ -25,12 +25,14 @@ type Report struct {
 	To     time.Time `json:"to"`
 	Zone   string    `json:"zone"`
 	Made   time.Time `json:"made,omitzero"`
+	Oldest time.Time `json:"oldest,omitzero"` // the first minute that had a request, where the time began before it
 	Side
 	Against *Against `json:"against,omitzero"` // the other configuration, if there is one
 	Record  *Record  `json:"record,omitzero"`  // what was judged live, if it is known
 	Notes   []string `json:"notes,omitzero"`   // what a reader should know of how far to trust the rest
 
 	zone *time.Location
+	data *Data // nil: there was some all the time
 }
 
 // New begins a report about a time. zone is the one that people read times in.
@@ -74,7 +76,7 @@ type ChannelCount struct {
 // Nights says how often people on call were woken: a P0 or P1 was opened, or an
 // incident rose to one, between 22:00 and 07:00.
 type Nights struct {
-	All     int         `json:"all"`     // in the time that was replayed
+	All     int         `json:"all"`     // in the time that was replayed, as far as there was data
 	Woken   int         `json:"woken"`   // those with a waking
 	Wakings []time.Time `json:"wakings"` // each of them
 }
@@ -101,6 +103,8 @@ type Incident struct {
 	Internal   time.Time      `json:"internal_since,omitzero"` // known since then, and of no concern to customers until it was detected
 	Explained  incident.ID    `json:"explained_by,omitzero"`   // the incident of a component that it depends on
 	Signals    []Signal       `json:"signals"`                 // the worst rule's figure over time; first the worst series
+
+	named []string // its regions, by their names
 }
 
 // Quiet is a breach that came of nothing, since it was planned or known.
@@ -271,7 +275,7 @@ func (v Verdict) same(o Verdict) bool { return v.Now == o.Now && v.Held == o.Hel
 
 // Add puts what a configuration says into the report, as its subject.
 func (r *Report) Add(file string, c *Collector) {
-	r.Side = c.side(file, r.From, r.To, r.zone)
+	r.Side = c.side(file, r)
 	if c.ledger != nil {
 		r.Record = c.ledger.record()
 	}
@@ -279,7 +283,7 @@ func (r *Report) Add(file string, c *Collector) {
 
 // Compare puts what another configuration says beside it.
 func (r *Report) Compare(file string, c, other *Collector) {
-	a := &Against{Side: other.side(file, r.From, r.To, r.zone)}
+	a := &Against{Side: other.side(file, r)}
 	a.Changes, a.Same, a.mates = changes(r.Incidents, a.Incidents, r.To)
 	a.RuleDiff = ruleChanges(c.config.Rules, other.config.Rules)
 	a.Settings = settingChanges(c.config, other.config)
@@ -313,6 +317,14 @@ func (i Incident) minutes(to time.Time) map[rules.Severity]int {
 		}
 	}
 	return out
+}
+
+// Places lists its regions for people: by their names, where they have some.
+func (i Incident) Places() []string {
+	if len(i.named) == len(i.Regions) {
+		return places(i.named)
+	}
+	return places(i.Regions)
 }
 
 // ruleIDs lists the rules among the causes, each once.

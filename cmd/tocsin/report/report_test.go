@@ -227,7 +227,7 @@ func golden(t *testing.T, name string, got []byte) {
 // style stands in the page for what every page has.
 var style = regexp.MustCompile(`(?s)<style>.*</style>`)
 
-func TestReports(t *testing.T) {
+func TestReplayReports(t *testing.T) {
 	for name, r := range map[string]*report.Report{"night": night(t, berlin(t), false), "compared": night(t, berlin(t), true), "planned": planned(t)} {
 		t.Run(name, func(t *testing.T) {
 			r.Note("what a reader should know")

@@ -361,7 +361,7 @@ func (t *text) table() {
 // incident tells one in a paragraph.
 func (t *text) incident(i Incident) {
 	t.line("")
-	t.line("%s  %s  %s in %s", i.ID, i.Peak, i.Name, enumerate(places(i.Regions)))
+	t.line("%s  %s  %s in %s", i.ID, i.Peak, i.Name, enumerate(i.Places()))
 	for _, s := range i.story(t.cal, t.To) {
 		t.say("    ", "%s", s)
 	}

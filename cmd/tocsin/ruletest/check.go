@@ -2,6 +2,7 @@ package ruletest
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -73,7 +74,7 @@ func (p *Played) checkFinding(e rules.Expected) *Failure {
 		if (e.Now == "" || e.Now == f.Now.String()) && (e.AnyHeld || e.Held == f.Held) {
 			return nil
 		}
-		return &Failure{Got: saying(f), Why: f.Why}
+		return &Failure{Got: saying(f), Why: p.clocked(f.Why, f.At)}
 	}
 	if e.Now == evaluator.Unsure.String() && (e.AnyHeld || e.Held == rules.SeverityNone) {
 		return nil // of what was never seen nothing is known
@@ -125,7 +126,7 @@ func (p *Played) checkIncident(e rules.Expected) *Failure {
 	if !open {
 		got = fmt.Sprintf("%s is resolved; it was %s at its worst", inc.ID, severity)
 	}
-	return &Failure{Got: got, Why: lastWhy(p.Events, inc.ID, p.Begin.Add(e.At))}
+	return &Failure{Got: got, Why: strings.Join(p.holding(m, inc), "\n")}
 }
 
 // newest gives a component's open incident, or else its last one.
@@ -141,12 +142,61 @@ func newest(b incident.Board, component string) (incident.Incident, bool) {
 	return incident.Incident{}, false
 }
 
-// lastWhy is the reason of the newest event of an incident that has one.
-func lastWhy(events []incident.Event, id incident.ID, at time.Time) string {
-	for _, e := range slices.Backward(events) {
-		if e.Incident == id && !e.At.After(at) && e.Why != "" {
-			return e.Why
+// holding says what keeps an incident open, a line a cause, or what did so last.
+func (p *Played) holding(m *Moment, inc incident.Incident) []string {
+	var lines []string
+	for _, c := range inc.Causes {
+		if c.Severity == rules.SeverityNone || !c.Ended.IsZero() {
+			continue
+		}
+		line := fmt.Sprintf("%s of %s/%s, %s since %s", c.Rule, c.Service, c.Region, c.Severity, p.clock(c.Began))
+		for _, f := range m.Findings {
+			if f.Rule == c.Rule && f.Series.Service == c.Service && f.Series.Region == c.Region && f.Why != "" {
+				line += ": " + p.clocked(f.Why, f.At)
+			}
+		}
+		lines = append(lines, line)
+	}
+	if len(lines) > 0 || len(inc.Causes) == 0 {
+		return lines
+	}
+	last := inc.Causes[0]
+	for _, c := range inc.Causes {
+		if c.Ended.After(last.Ended) {
+			last = c
 		}
 	}
-	return ""
+	return []string{fmt.Sprintf("no rule holds it open; the last, %s of %s/%s, recovered at %s", last.Rule, last.Service, last.Region, p.clock(last.Ended))}
+}
+
+// clock writes a time as tests do: hours and minutes since their beginning.
+func (p *Played) clock(t time.Time) string {
+	sign, d := "", t.Sub(p.Begin)
+	if d < 0 {
+		sign, d = "-", -d
+	}
+	return fmt.Sprintf("%s%02d:%02d", sign, int(d.Hours()), int(d.Minutes())%60)
+}
+
+var clockTimes = regexp.MustCompile(`(?:(?:\d{4}-\d\d-\d\d )?(\d\d:\d\d)–)?(?:\d{4}-\d\d-\d\d )?(\d\d:\d\d) UTC`)
+
+// clocked puts the test's own times beside those of the world in what is said of
+// a minute, where they differ.
+func (p *Played) clocked(why string, at time.Time) string {
+	if at.UTC().Format("15:04") == p.clock(at) {
+		return why
+	}
+	return clockTimes.ReplaceAllStringFunc(why, func(said string) string {
+		if !strings.HasSuffix(said, at.UTC().Format("15:04 UTC")) {
+			return said
+		}
+		own := p.clock(at)
+		if m := clockTimes.FindStringSubmatch(said); m[1] != "" && !strings.Contains(said, "-") {
+			from, _ := time.Parse("15:04", m[1]) // as the pattern has it
+			to, _ := time.Parse("15:04", m[2])
+			span := (to.Sub(from) + 24*time.Hour) % (24 * time.Hour)
+			own = p.clock(at.Add(-span)) + "–" + own
+		}
+		return said + " (" + own + " of the test)"
+	})
 }

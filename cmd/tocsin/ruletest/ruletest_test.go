@@ -125,6 +125,37 @@ func TestAFailureHasTheNumbers(t *testing.T) {
 	}
 }
 
+// Why an incident is open is what holds it open then, not what happened last.
+func TestAFailureNamesWhatHoldsTheIncidentOpen(t *testing.T) {
+	_, failures := outcome(t, `
+  - name: one of two recovers
+    start: 2026-01-01T05:00:00+05:30
+    series:
+      - {of: api/eu, minutes: 100x5 100/60x10 100x10}
+      - {of: api/us, minutes: 100x5 100/20x20}
+    expect:
+      - {at: "00:22", incident: api, state: none}
+`)
+	if len(failures) != 1 {
+		t.Fatalf("got %d failures, want 1", len(failures))
+	}
+	const want = "api-errors of api/us, P2 since 00:05: 20 of 100 requests failed in 23:51–23:52 UTC (00:21–00:22 of the test): 20 %"
+	if why := failures[0].Why; !strings.HasPrefix(why, want) || strings.Contains(why, "api/eu") {
+		t.Errorf("why is %q, want %q", why, want)
+	}
+}
+
+func TestAFailureSaysThatNothingHoldsTheIncidentOpen(t *testing.T) {
+	_, failures := outcome(t, `
+  - name: an outage
+    series: [{of: api/eu, minutes: 100x5 100/60x10 100x10}]
+    expect: [{at: "00:25", incident: api, state: open}]
+`)
+	if want := "no rule holds it open; the last, api-errors of api/eu, recovered at 00:20"; len(failures) != 1 || failures[0].Why != want {
+		t.Errorf("got %+v, want why %q", failures, want)
+	}
+}
+
 // A level that waits for a probe is judged with the probe's minutes, although
 // they come from another source.
 func TestAProbeConfirmsWhatSpansSay(t *testing.T) {
@@ -224,7 +255,14 @@ func TestUpdateChangesTimelinesAndNothingElse(t *testing.T) {
       00:02 wrong, too
       # the end
 
-  - {name: two, series: [{of: api/eu, minutes: 100x5}], timeline: "wrong"}   # in one line
+  - {name: wrong, series: [{of: api/eu, minutes: 100x5}], timeline: wrong}   # in one line
+  - {name: aliased, series: [{of: api/eu, minutes: 100x5}], timeline: &a "wrong"}
+  - name: a word
+    series: [{of: api/eu, minutes: 100x5}]
+    timeline: "?"   # to come
+  - name: empty
+    timeline: |
+    series: [{of: api/eu, minutes: 100x5}]
   - name: three
     timeline: |-
             deeper
@@ -240,7 +278,16 @@ func TestUpdateChangesTimelinesAndNothingElse(t *testing.T) {
       00:01 sensed api/eu seen
       # the end
 
-  - {name: two, series: [{of: api/eu, minutes: 100x5}], timeline: "00:01 sensed api/eu seen\n"}   # in one line
+  - {name: wrong, series: [{of: api/eu, minutes: 100x5}], timeline: "00:01 sensed api/eu seen\n"}   # in one line
+  - {name: aliased, series: [{of: api/eu, minutes: 100x5}], timeline: &a "wrong"}
+  - name: a word
+    series: [{of: api/eu, minutes: 100x5}]
+    timeline: |   # to come
+      00:01 sensed api/eu seen
+  - name: empty
+    timeline: |
+      00:01 sensed api/eu seen
+    series: [{of: api/eu, minutes: 100x5}]
   - name: three
     timeline: |-
             00:01 sensed api/eu seen
@@ -268,11 +315,12 @@ func TestUpdateChangesTimelinesAndNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	edits := play()
-	if len(edits) != 3 {
-		t.Fatalf("%d timelines differ, want 3", len(edits))
+	if len(edits) != 6 {
+		t.Fatalf("%d timelines differ, want 6", len(edits))
 	}
-	if err := ruletest.Update(edits); err != nil {
-		t.Fatal(err)
+	made, wrong := ruletest.Update(edits)
+	if len(made) != 5 || len(wrong) != 1 || !strings.Contains(wrong[0].Error(), `the timeline of "aliased" was not written`) {
+		t.Errorf("%d were written; %v", len(made), wrong)
 	}
 	body, err := os.ReadFile(name)
 	if err != nil {
@@ -284,8 +332,8 @@ func TestUpdateChangesTimelinesAndNothingElse(t *testing.T) {
 	if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o640 {
 		t.Errorf("the file's mode is %v (%v), want 0640", info.Mode(), err)
 	}
-	if again := play(); len(again) > 0 {
-		t.Errorf("%d timelines still differ", len(again))
+	if again := play(); len(again) != 1 {
+		t.Errorf("%d timelines still differ, want that of aliased", len(again))
 	}
 	if left, _ := filepath.Glob(filepath.Dir(name) + "/.*"); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
@@ -298,9 +346,9 @@ func TestUpdateLeavesAloneWhatItCannotPlace(t *testing.T) {
 	if err := os.WriteFile(name, []byte(body), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	err := ruletest.Update([]ruletest.Edit{{Test: rules.Test{Pos: rules.Pos{File: name, Line: 2, Col: 5}}, Timeline: []string{"y"}}})
-	if err == nil || !strings.Contains(err.Error(), "line 3") {
-		t.Errorf("got %v", err)
+	made, wrong := ruletest.Update([]ruletest.Edit{{Test: rules.Test{Pos: rules.Pos{File: name, Line: 2, Col: 5}}, Timeline: []string{"y"}}})
+	if len(made) > 0 || len(wrong) != 1 || !strings.Contains(wrong[0].Error(), "line 3") {
+		t.Errorf("got %v", wrong)
 	}
 	if now, _ := os.ReadFile(name); string(now) != body {
 		t.Errorf("the file is\n%s", now)

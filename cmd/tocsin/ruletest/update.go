@@ -22,8 +22,10 @@ type Edit struct {
 }
 
 // Update writes timelines where they stand. It changes those lines and no
-// others, so that comments and layout stay as people made them.
-func Update(edits []Edit) error {
+// others, so that comments and layout stay as people made them. What cannot be
+// written keeps nothing else from being so: it gives the edits that were made,
+// and an error for each that was not.
+func Update(edits []Edit) (made []Edit, wrong []error) {
 	byFile := map[string][]Edit{}
 	var names []string
 	for _, e := range edits {
@@ -33,19 +35,26 @@ func Update(edits []Edit) error {
 		byFile[e.Test.Pos.File] = append(byFile[e.Test.Pos.File], e)
 	}
 	for _, name := range names {
-		body, err := os.ReadFile(name)
+		done, left, err := updateFile(name, byFile[name])
 		if err != nil {
-			return fmt.Errorf("update the timelines: %w", err)
+			wrong = append(wrong, fmt.Errorf("update the timelines of %s: %w", name, err))
+			continue
 		}
-		changed, err := rewrite(body, byFile[name])
-		if err != nil {
-			return fmt.Errorf("update the timelines of %s: %w", name, err)
-		}
-		if err := replace(name, changed); err != nil {
-			return fmt.Errorf("update the timelines: %w", err)
-		}
+		made, wrong = append(made, done...), append(wrong, left...)
 	}
-	return nil
+	return made, wrong
+}
+
+func updateFile(name string, edits []Edit) (made []Edit, wrong []error, err error) {
+	body, err := os.ReadFile(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	changed, made, wrong, err := rewrite(body, edits)
+	if err != nil || len(made) == 0 {
+		return nil, wrong, err
+	}
+	return made, wrong, replace(name, changed)
 }
 
 // replace writes a file beside its place and renames it.
@@ -67,23 +76,23 @@ func replace(name string, body []byte) error {
 }
 
 // rewrite gives a file with other timelines in it.
-func rewrite(body []byte, edits []Edit) ([]byte, error) {
+func rewrite(body []byte, edits []Edit) (changed []byte, made []Edit, wrong []error, err error) {
 	file, err := parser.ParseBytes(body, 0)
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
 	lines := bytes.SplitAfter(body, []byte("\n"))
 	swaps := map[int]swap{}
 	for _, e := range edits {
-		node := timelineOf(file, e.Test.Pos)
-		if node == nil {
-			return nil, fmt.Errorf("the timeline of the test at %s stands somewhere else, such as behind an alias: change it by hand", e.Test.Pos)
+		s, err := swapFor(lines, timelineOf(file, e.Test.Pos), e.Timeline)
+		if _, taken := swaps[s.from]; taken && err == nil {
+			err = errors.New("another test stands in the same line: give each test lines of its own")
 		}
-		s, err := swapFor(lines, node, e.Timeline)
 		if err != nil {
-			return nil, err
+			wrong = append(wrong, fmt.Errorf("%s: the timeline of %q was not written: %w", e.Test.Pos, e.Test.Name, err))
+			continue
 		}
-		swaps[s.from] = s
+		swaps[s.from], made = s, append(made, e)
 	}
 	var out bytes.Buffer
 	for i := 0; i < len(lines); i++ {
@@ -95,7 +104,7 @@ func rewrite(body []byte, edits []Edit) ([]byte, error) {
 		out.WriteString(s.text)
 		i = s.to - 1
 	}
-	return out.Bytes(), nil
+	return out.Bytes(), made, wrong, nil
 }
 
 // swap replaces the lines [from, to), counted from 0.
@@ -104,16 +113,23 @@ type swap struct {
 	text     string
 }
 
+// place is where a timeline stands.
+type place struct {
+	pair   *ast.MappingValueNode // nil if it was not found
+	braces bool                  // within { }, where no block of text can stand
+}
+
 // timelineOf finds the timeline of the test that begins at at.
-func timelineOf(file *ast.File, at rules.Pos) *ast.MappingValueNode {
+func timelineOf(file *ast.File, at rules.Pos) place {
 	for _, doc := range file.Docs {
 		for _, test := range itemsOf(valueOf(doc.Body, "tests")) {
 			if first := firstToken(test); first.Line == at.Line && first.Col == at.Col {
-				return pairOf(test, "timeline")
+				m, ok := test.(*ast.MappingNode)
+				return place{pairOf(test, "timeline"), ok && m.IsFlowStyle}
 			}
 		}
 	}
-	return nil
+	return place{}
 }
 
 func pairOf(n ast.Node, key string) *ast.MappingValueNode {
@@ -161,22 +177,49 @@ func firstToken(n ast.Node) rules.Pos {
 }
 
 // swapFor says which lines hold a timeline, and what is to stand there.
-func swapFor(lines [][]byte, pair *ast.MappingValueNode, timeline []string) (swap, error) {
-	key := pair.Key.GetToken().Position
+func swapFor(lines [][]byte, at place, timeline []string) (swap, error) {
+	if at.pair == nil {
+		return swap{}, errors.New("it stands somewhere else, such as behind an alias: change it by hand")
+	}
+	key := at.pair.Key.GetToken().Position
 	from := key.Line - 1
-	switch v := pair.Value.(type) {
+	switch v := at.pair.Value.(type) {
 	case *ast.LiteralNode:
 		return swapBlock(lines, from, key.Column, timeline), nil
 	case *ast.StringNode:
-		written := strings.TrimSpace(v.GetToken().Origin)
-		line := string(lines[from])
-		if v.GetToken().Position.Line != key.Line || strings.Count(line, written) != 1 {
-			break
+		if v.GetToken().Position.Line == key.Line {
+			return swapWord(string(lines[from]), at, timeline)
 		}
-		text := strings.Join(timeline, "\n") + "\n"
-		return swap{from, from + 1, strings.Replace(line, written, strconv.Quote(text), 1)}, nil
 	}
-	return swap{}, fmt.Errorf("line %d: the timeline is no block of text: write it below timeline: |", key.Line)
+	return swap{}, fmt.Errorf("line %d holds no block of text: write timeline: | there, and any word below it", key.Line)
+}
+
+// swapWord is for a text behind its key, in the same line: it becomes a block of
+// text, or within braces, where there is none, a text in quotes.
+func swapWord(line string, at place, timeline []string) (swap, error) {
+	key := at.pair.Key.GetToken().Position
+	written := strings.TrimSpace(at.pair.Value.GetToken().Origin)
+	// Columns count characters. The word is looked for behind the key: it may
+	// stand before it, too.
+	begin := len(string([]rune(line)[:min(key.Column-1, len([]rune(line)))]))
+	after := strings.IndexByte(line[begin:], ':')
+	blanks := line[begin+after+1:]
+	word := len(line) - len(strings.TrimLeft(blanks, " \t"))
+	if after < 0 || !strings.HasPrefix(line[word:], written) {
+		return swap{}, fmt.Errorf("line %d cannot be taken apart: write timeline: | there, and any word below it", key.Line)
+	}
+	rest := line[word+len(written):]
+	if at.braces {
+		return swap{key.Line - 1, key.Line, line[:word] + strconv.Quote(strings.Join(timeline, "\n")+"\n") + rest}, nil
+	}
+	text := line[:word] + "|" + rest
+	if !strings.HasSuffix(text, "\n") {
+		text += "\n" // it was the file's last line
+	}
+	for _, l := range timeline {
+		text += strings.Repeat(" ", key.Column+1) + l + "\n"
+	}
+	return swap{key.Line - 1, key.Line, text}, nil
 }
 
 // swapBlock is for a block of text below its key, which begins in column.
@@ -201,7 +244,7 @@ func swapBlock(lines [][]byte, from, column int, timeline []string) swap {
 		}
 	}
 	var b strings.Builder
-	b.Write(lines[from])
+	b.WriteString(strings.TrimSuffix(string(lines[from]), "\n") + "\n") // it may be the file's last line
 	for _, line := range withNotes(old, timeline) {
 		b.WriteString(strings.TrimRight(deeper+line, " ") + "\n")
 	}
