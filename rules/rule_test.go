@@ -317,15 +317,16 @@ func TestWindowsOfBurnRates(t *testing.T) {
 		t.Run(test.windows+" "+test.period, func(t *testing.T) {
 			r := one(t, burn+"    windows: "+test.windows+"\n    period: "+test.period+"\n    levels: {P1: {burn: page}, P3: {burn: ticket}}")
 			for i, want := range []string{test.page, test.ticket} {
-				got := r.Levels[i].For.String()
+				var got strings.Builder
+				got.WriteString(r.Levels[i].For.String())
 				for _, b := range r.Levels[i].Burn {
-					got += fmt.Sprintf(" %v/%v %.4g", b.Long, b.Short, b.Factor)
+					got.WriteString(fmt.Sprintf(" %v/%v %.4g", b.Long, b.Short, b.Factor))
 					if !inCells(b.Long) || !inCells(b.Short) {
 						t.Errorf("%v cannot be looked back on", b)
 					}
 				}
-				if got != want {
-					t.Errorf("%s, want %s", got, want)
+				if got.String() != want {
+					t.Errorf("%s, want %s", got.String(), want)
 				}
 			}
 		})

@@ -149,13 +149,14 @@ func (p *Played) holding(m *Moment, inc incident.Incident) []string {
 		if c.Severity == rules.SeverityNone || !c.Ended.IsZero() {
 			continue
 		}
-		line := fmt.Sprintf("%s of %s/%s, %s since %s", c.Rule, c.Service, c.Region, c.Severity, p.clock(c.Began))
+		var line strings.Builder
+		line.WriteString(fmt.Sprintf("%s of %s/%s, %s since %s", c.Rule, c.Service, c.Region, c.Severity, p.clock(c.Began)))
 		for _, f := range m.Findings {
 			if f.Rule == c.Rule && f.Series.Service == c.Service && f.Series.Region == c.Region && f.Why != "" {
-				line += ": " + p.clocked(f.Why, f.At)
+				line.WriteString(": " + p.clocked(f.Why, f.At))
 			}
 		}
-		lines = append(lines, line)
+		lines = append(lines, line.String())
 	}
 	if len(lines) > 0 || len(inc.Causes) == 0 {
 		return lines
