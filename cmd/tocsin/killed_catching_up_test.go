@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -127,6 +128,29 @@ func (l lifetime) judgedUpTo(t *testing.T, minute time.Time, log *bytes.Buffer) 
 	}
 }
 
+// delivered waits until nothing waits in the outbox: what was decided last is
+// published a moment later, and a stop in between leaves it to the next start.
+func (l lifetime) delivered(t *testing.T, log *bytes.Buffer) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+l.db()+"?mode=ro&_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		waiting := 0
+		if err := db.QueryRowContext(t.Context(), `SELECT count(*) FROM outbox WHERE state = 'waiting'`).Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+		if waiting == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d deliveries wait in the outbox; the program says\n%s", waiting, log)
+		}
+	}
+}
+
 // answers waits until the program answers on its private listener.
 func (l lifetime) answers(t *testing.T) {
 	t.Helper()
@@ -203,6 +227,7 @@ func TestKilledWhileCatchingUp(t *testing.T) {
 	calm := newLifetime(t, front.URL(), begin)
 	cmd, log := calm.life(t, "")
 	calm.judgedUpTo(t, last, log)
+	calm.delivered(t, log)
 	_ = cmd.Process.Signal(syscall.SIGTERM)
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("a graceful stop ends with %v\n%s", err, log)
@@ -247,6 +272,7 @@ func TestKilledWhileCatchingUp(t *testing.T) {
 	cmd, log = killed.life(t, "")
 	killed.judgedUpTo(t, last, log)
 	killed.answers(t)
+	killed.delivered(t, log)
 	_ = cmd.Process.Signal(syscall.SIGTERM)
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("a graceful stop ends with %v\n%s", err, log)
