@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/telemetry"
 )
 
@@ -35,6 +36,38 @@ type Loop struct {
 	skipped time.Duration
 	began   time.Time // of the tick under way
 	again   bool      // the minute at judged was judged by an earlier process
+}
+
+// Feed is what feeds the rules of a source, and when its minutes are whole.
+type Feed struct {
+	Source      Source
+	Lag, Settle time.Duration
+}
+
+// with joins another feed, whose rules are asked to confirm this one's: both
+// have to be whole.
+func (f Feed) with(other Feed) Feed {
+	return Feed{Join(f.Source, other.Source), max(f.Lag, other.Lag), max(f.Settle, other.Settle)}
+}
+
+// Loops makes a loop for each source that feeds some rule, in the order of
+// rules.Sources. One whose rules are confirmed by those of another source reads
+// both.
+func Loops(config *rules.Config, feeds map[string]Feed, sink func(context.Context, Round) error, log *slog.Logger) []*Loop {
+	var all []*Loop
+	for _, name := range rules.Sources {
+		if !config.FedBy(name) {
+			continue
+		}
+		f := feeds[name]
+		if other := config.Witness(name); other != "" {
+			f = f.with(feeds[other])
+		}
+		all = append(all, &Loop{
+			Name: name, Source: f.Source, Rings: New(config), Lag: f.Lag, Settle: f.Settle, CatchUp: config.CatchUp, Sink: sink, Log: log,
+		})
+	}
+	return all
 }
 
 // chunk is how much is read at once when catching up. It bounds the rows of

@@ -77,24 +77,14 @@ func longer(length time.Duration, minutes int) time.Duration {
 }
 
 func (x Walker) judge(ctx context.Context, at time.Time, lag time.Duration) error {
-	for _, source := range x.Rings.sources() {
+	for _, source := range rules.Sources {
+		if !x.Rings.config.FedBy(source) {
+			continue
+		}
 		r := Round{Source: source, Lag: lag, At: at, Findings: x.Rings.Judge(at, source), Live: true}
 		if err := x.Sink(ctx, r); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// sources lists what feeds the rules: probes first, since they are known sooner.
-func (r *Rings) sources() []string {
-	var spans, probes []string
-	for _, rule := range r.config.Rules {
-		if rule.Source() == rules.SourceProbes {
-			probes = []string{rules.SourceProbes}
-		} else {
-			spans = []string{rules.SourceSpans}
-		}
-	}
-	return append(probes, spans...)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -76,10 +75,14 @@ func (d *Desk) Board() Board { return d.state.Load().board }
 // that the rules look at; zero if there is none.
 func (d *Desk) Judged() time.Time {
 	s := d.state.Load()
+	return JudgedAll(s.config, s.judged)
+}
+
+// JudgedAll is what Desk.Judged says, from each source's newest judged minute.
+func JudgedAll(config *rules.Config, judged map[string]time.Time) time.Time {
 	var all time.Time
-	for source, at := range s.judged {
-		looked := slices.ContainsFunc(s.config.Rules, func(r rules.Rule) bool { return r.Source() == source })
-		if looked && (all.IsZero() || at.Before(all)) {
+	for source, at := range judged {
+		if config.FedBy(source) && (all.IsZero() || at.Before(all)) {
 			all = at
 		}
 	}

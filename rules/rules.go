@@ -213,6 +213,9 @@ const (
 	SourceProbes = "probes"
 )
 
+// Sources lists them. Probes are first: what they see is known sooner.
+var Sources = []string{SourceProbes, SourceSpans}
+
 // Where chooses what a rule looks at. Services, Regions and Probes choose among
 // series; the rest chooses among the spans of a series, and so makes a stream
 // of its own.
@@ -497,6 +500,33 @@ func (c *Config) DependsOn(component, on string) bool {
 		return false
 	}
 	return reaches(component)
+}
+
+// FedBy reports whether a source feeds any rule.
+func (c *Config) FedBy(source string) bool {
+	return slices.ContainsFunc(c.Rules, func(r Rule) bool { return r.Source() == source })
+}
+
+// Witness names the source whose rules are asked to confirm those that another
+// one feeds; "" if none is.
+func (c *Config) Witness(source string) string {
+	for _, r := range c.Rules {
+		if r.Source() != source {
+			continue
+		}
+		levels := r.Levels
+		for _, o := range r.Overrides {
+			levels = append(slices.Clip(levels), o.Levels...)
+		}
+		for _, l := range levels {
+			for _, id := range l.ConfirmWith {
+				if by, ok := c.Rule(id); ok && by.Source() != source {
+					return by.Source()
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // RegionOf maps a value of the region attribute to a region's code. A value

@@ -98,39 +98,15 @@ func (k *keeper) begin(ctx context.Context, g *errgroup.Group, first *setup, fil
 // loops makes a loop for each source that feeds some rule. It goes on where that
 // source was judged last.
 func (k *keeper) loops(s *setup) []*evaluator.Loop {
-	feeds := map[string]feed{rules.SourceProbes: {k.db, probe.Lag(s.config.Probes), 0}}
+	feeds := map[string]evaluator.Feed{rules.SourceProbes: {Source: k.db, Lag: probe.Lag(s.config.Probes)}}
 	if s.spans != nil {
-		feeds[rules.SourceSpans] = feed{s.spans, s.config.SigNoz.Lag, s.config.SigNoz.Settle}
+		feeds[rules.SourceSpans] = evaluator.Feed{Source: s.spans, Lag: s.config.SigNoz.Lag, Settle: s.config.SigNoz.Settle}
 	}
-	var all []*evaluator.Loop
-	for _, name := range sources {
-		if !fedBy(s.config, name) {
-			continue
-		}
-		f := feeds[name]
-		if other := witness(s.config, name); other != "" {
-			f = f.with(feeds[other])
-		}
-		l := &evaluator.Loop{
-			Name: name, Source: f.source, Rings: evaluator.New(s.config), Log: k.logger,
-			Lag: f.lag, Settle: f.settle, CatchUp: s.config.CatchUp,
-		}
-		l.Resume(k.desk.JudgedOf(name))
-		all = append(all, l)
+	all := evaluator.Loops(s.config, feeds, nil, k.logger)
+	for _, l := range all {
+		l.Resume(k.desk.JudgedOf(l.Name))
 	}
 	return all
-}
-
-// feed is what feeds rules, and when it is whole.
-type feed struct {
-	source      evaluator.Source
-	lag, settle time.Duration
-}
-
-// with joins another feed, whose rules are asked to confirm this one's: both
-// have to be whole.
-func (f feed) with(other feed) feed {
-	return feed{evaluator.Join(f.source, other.source), max(f.lag, other.lag), max(f.settle, other.settle)}
 }
 
 // take hands a round to the desk. The page is rendered again with it, since the
@@ -166,7 +142,7 @@ func (k *keeper) inTurn(ctx context.Context, r evaluator.Round, do func(context.
 // judge runs the loops, each when its minutes close. All count as ticking before
 // the first one does, so that none runs ahead of one that is only slow to start.
 func (k *keeper) judge(s *standing) {
-	k.order = newOrder(sources...)
+	k.order = newOrder(rules.Sources...)
 	for _, l := range s.loops {
 		k.order.begin(l.Name, k.due(l))
 	}
@@ -212,7 +188,7 @@ func (k *keeper) publish(s *setup) {
 // prepare makes a delivery from what is known when it goes out.
 func (k *keeper) prepare(_ context.Context, r publisher.Row) (publisher.Delivery, error) {
 	config, board := k.config(), k.desk.Board()
-	d, err := publisher.Prepare(r, publisher.Project(config, board, judgedAll(config, k.desk.JudgedOf), time.Now().UTC()))
+	d, err := publisher.Prepare(r, publisher.Project(config, board, k.desk.Judged(), time.Now().UTC()))
 	d.Seq = board.Seq
 	return d, err
 }

@@ -169,7 +169,7 @@ func TestOrderOfTwoSourcesCatchingUpGivesOneHistory(t *testing.T) {
 		now := time.Now().UTC()
 		begin := now.Add(-90 * time.Minute)
 		desk := incident.NewRehearsal(config) // for one at a time: with -race, two would show
-		k := &keeper{order: newOrder(sources...)}
+		k := &keeper{order: newOrder(rules.Sources...)}
 		var taken []evaluator.Round
 		loop := func(name string, lag time.Duration, s scripted) *evaluator.Loop {
 			l := &evaluator.Loop{Name: name, Source: s, Rings: evaluator.New(config), Lag: lag, Settle: time.Minute, CatchUp: 6 * time.Hour}

@@ -44,7 +44,7 @@ func (c *pageCmd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	p := publisher.Project(config, board, judgedAll(config, func(source string) time.Time { return judged[source] }), time.Now().UTC())
+	p := publisher.Project(config, board, incident.JudgedAll(config, judged), time.Now().UTC())
 	receipt, err := page.New("status", folder, set).Publish(w.ctx, publisher.Delivery{Channel: "status", Public: p})
 	if err != nil {
 		return err

@@ -174,8 +174,8 @@ func start(t *testing.T, config *rules.Config, begin time.Time, spans evaluator.
 		t.Fatal(err)
 	}
 	judged := map[string]time.Time{}
-	for _, source := range sources {
-		if !fedBy(config, source) {
+	for _, source := range rules.Sources {
+		if !config.FedBy(source) {
 			continue
 		}
 		judged[source] = begin
@@ -199,16 +199,10 @@ func (l *life) run(ctx context.Context, spans evaluator.Source) *sync.WaitGroup 
 	}
 	all.Go(func() { _ = prober.Run(ctx) })
 	all.Go(func() { _ = l.desk.Run(ctx) })
-	probes := feed{l.db, probe.Lag(l.config.Probes), 0}
-	feeds := map[string]feed{rules.SourceProbes: probes, rules.SourceSpans: feed{spans, l.config.SigNoz.Lag, l.config.SigNoz.Settle}.with(probes)}
-	for _, name := range sources {
-		if !fedBy(l.config, name) {
-			continue
-		}
-		loop := &evaluator.Loop{
-			Name: name, Source: feeds[name].source, Rings: evaluator.New(l.config), Sink: l.desk.Judge, Log: quiet(),
-			Lag: feeds[name].lag, Settle: feeds[name].settle, CatchUp: l.config.CatchUp,
-		}
+	for _, loop := range evaluator.Loops(l.config, map[string]evaluator.Feed{
+		rules.SourceProbes: {Source: l.db, Lag: probe.Lag(l.config.Probes)},
+		rules.SourceSpans:  {Source: spans, Lag: l.config.SigNoz.Lag, Settle: l.config.SigNoz.Settle},
+	}, l.desk.Judge, quiet()) {
 		loop.Resume(l.begin)
 		all.Go(func() {
 			_ = schedule(ctx, loop.Lag, func() { _ = loop.Tick(ctx, time.Now()) }) // the desk is told when a tick fails
@@ -224,7 +218,7 @@ func (l *life) until(minutes float64) {
 
 // public is what customers may know now.
 func (l *life) public() templates.Public {
-	return publisher.Project(l.config, l.desk.Board(), judgedAll(l.config, l.desk.JudgedOf), time.Now().UTC())
+	return publisher.Project(l.config, l.desk.Board(), l.desk.Judged(), time.Now().UTC())
 }
 
 // says reports which words the first page wants.

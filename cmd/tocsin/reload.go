@@ -215,7 +215,7 @@ func predecessor(l *evaluator.Loop, is, was *standing, diff changes) *evaluator.
 	if diff.differs("sources", "regions") {
 		return nil // the minutes would be others
 	}
-	if witness(was.config, l.Name) != witness(is.config, l.Name) {
+	if was.config.Witness(l.Name) != is.config.Witness(l.Name) {
 		return nil // the minutes of its witnesses are to be read, too
 	}
 	for _, old := range was.loops {

@@ -209,7 +209,7 @@ func (r *replay) open(w *world) error {
 // live. Without one, spans are replayed alone.
 func (r *replay) openState(w *world, union *rules.Config) error {
 	db, err := store.OpenToRead(w.ctx, r.config.Store.Path)
-	switch probes := fedBy(union, rules.SourceProbes); {
+	switch probes := union.FedBy(rules.SourceProbes); {
 	case err == nil:
 		r.db = db
 		r.opened = append(r.opened, db)

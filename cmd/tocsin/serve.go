@@ -18,6 +18,7 @@ import (
 
 	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/store"
 	"github.com/featuresignals/tocsin/telemetry/probe"
 )
@@ -107,7 +108,7 @@ func (c *serveCmd) Run(w *world) error {
 // watermarks gives where each source was judged last.
 func watermarks(ctx context.Context, db *store.DB) (map[string]time.Time, error) {
 	judged := map[string]time.Time{}
-	for _, source := range sources {
+	for _, source := range rules.Sources {
 		at, err := db.Watermark(ctx, source)
 		if err != nil {
 			return nil, err

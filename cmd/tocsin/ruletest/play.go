@@ -5,7 +5,6 @@
 package ruletest
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -102,60 +101,10 @@ func Schedule(loops []*evaluator.Loop, from, to time.Time) []Tick {
 
 // Loops makes a loop for each source that feeds a rule, as the service does.
 func Loops(config *rules.Config, source *script.Source, sink func(context.Context, evaluator.Round) error, log *slog.Logger) []*evaluator.Loop {
-	feeds := map[string]feed{
-		rules.SourceSpans:  {source.From(rules.SourceSpans), config.SigNoz.Lag, config.SigNoz.Settle},
-		rules.SourceProbes: {source.From(rules.SourceProbes), probe.Lag(config.Probes), 0},
-	}
-	var loops []*evaluator.Loop
-	for _, rule := range config.Rules {
-		name := rule.Source()
-		if slices.ContainsFunc(loops, func(l *evaluator.Loop) bool { return l.Name == name }) {
-			continue
-		}
-		f := feeds[name]
-		if other := witness(config, name); other != "" {
-			f = f.with(feeds[other])
-		}
-		loops = append(loops, &evaluator.Loop{
-			Name: name, Source: f.source, Rings: evaluator.New(config), Lag: f.lag, Settle: f.settle, CatchUp: config.CatchUp, Sink: sink, Log: log,
-		})
-	}
-	slices.SortFunc(loops, func(a, b *evaluator.Loop) int { return cmp.Compare(a.Name, b.Name) }) // probes first
-	return loops
-}
-
-// feed is what feeds rules, and when it is whole.
-type feed struct {
-	source      evaluator.Source
-	lag, settle time.Duration
-}
-
-// with joins another feed, whose rules are asked to confirm this one's: both
-// have to be whole.
-func (f feed) with(other feed) feed {
-	return feed{evaluator.Join(f.source, other.source), max(f.lag, other.lag), max(f.settle, other.settle)}
-}
-
-// witness names the source whose rules are asked to confirm those that another
-// one feeds; "" if none is.
-func witness(config *rules.Config, name string) string {
-	other := rules.SourceProbes
-	if name == rules.SourceProbes {
-		other = rules.SourceSpans
-	}
-	asks := func(l rules.Level) bool {
-		return slices.ContainsFunc(l.ConfirmWith, func(id string) bool {
-			by, ok := config.Rule(id)
-			return ok && by.Source() == other
-		})
-	}
-	for _, rule := range config.Rules {
-		if rule.Source() == name && (slices.ContainsFunc(rule.Levels, asks) ||
-			slices.ContainsFunc(rule.Overrides, func(o rules.Override) bool { return slices.ContainsFunc(o.Levels, asks) })) {
-			return other
-		}
-	}
-	return ""
+	return evaluator.Loops(config, map[string]evaluator.Feed{
+		rules.SourceSpans:  {Source: source.From(rules.SourceSpans), Lag: config.SigNoz.Lag, Settle: config.SigNoz.Settle},
+		rules.SourceProbes: {Source: source.From(rules.SourceProbes), Lag: probe.Lag(config.Probes)},
+	}, sink, log)
 }
 
 // last is the end of the last minute that is judged: until then the test says
