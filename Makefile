@@ -14,8 +14,9 @@ build: ## bin/tocsin and bin/tocsin-demo
 demo: $(ENGINE) build ## the service beside an embedded engine, with sample traffic and an outage under way
 	bin/tocsin-demo
 
-test: $(ENGINE) ## every test, with the race detector and the real engine; nothing is skipped
+test: $(ENGINE) ## every test, with the race detector, the real engine and a real browser
 	@command -v cc >/dev/null || (apt-get update && apt-get install -y gcc libc6-dev)
+	@command -v chromium >/dev/null || (apt-get update && apt-get install -y chromium)
 	CGO_ENABLED=1 TOCSIN_ENGINE_REQUIRED=1 go test -race ./...
 
 bench: $(ENGINE) ## what a tick costs beside a bare scan and 20 rules asked one by one, and a month's replay (44 million spans, made once)
@@ -23,8 +24,10 @@ bench: $(ENGINE) ## what a tick costs beside a bare scan and 20 rules asked one 
 	TOCSIN_ENGINE_REQUIRED=1 go test ./cmd/tocsin -run '^$$' -bench ReplayMonth -benchtime 1x -timeout 60m
 	go test ./evaluator ./incident ./store -run '^$$' -bench . -benchmem
 
-simulate: ## what burn-rate rules do on quiet series: a month of a thousand of them, with the bound and without
+simulate: $(ENGINE) ## burn rates on quiet series for a month, fifty kills, ten thousand random histories of the desk (HISTORIES=100 for fewer)
 	go test ./evaluator -run BurnRateOnQuietSeries -series 1000 -v
+	TOCSIN_ENGINE_REQUIRED=1 go test ./cmd/tocsin -run TestKilledWhileCatchingUp -kills 50 -v
+	go test ./incident -run TestHistories -desk-histories $${HISTORIES:-10000} -on-sqlite 100 -timeout 90m -v
 
 fuzz: ## the parsers and the small readers of values, a minute each (FUZZTIME=1h for more)
 	@grep -roE '^func Fuzz[A-Za-z]+' --include='*_test.go' rules telemetry publisher | sed 's|\(.*\)/[^/]*:func |\1 |' | sort | while read -r dir f; do \

@@ -23,6 +23,14 @@ type Input struct {
 	// of Round, or of an earlier one when the clock asks.
 	Latest []evaluator.Finding
 	AsOf   time.Time // the minute that Latest is about
+
+	// Known says that Latest tells how things are now: not so after a start,
+	// before the first round. Until then the clock lets nobody compose words.
+	Known bool
+
+	// Fit says why customers are not to read a person's words; nil: they may
+	// read any.
+	Fit func(text string) error
 }
 
 // sight is how long ago the last request of a cell may be for it to be seen: what
@@ -52,10 +60,26 @@ func (b Board) Decide(in Input, at time.Time) []Event {
 	default:
 		d.round(*r)
 	}
-	if n := len(d.events); n > 0 {
+	return d.decided()
+}
+
+// decided gives the events, with the posts to pages.
+func (d *decision) decided() []Event {
+	if n := len(d.events); n > 0 && slices.ContainsFunc(d.events, shows) {
 		d.events[n-1].Posts = append(d.events[n-1].Posts, d.pages()...)
 	}
 	return d.events
+}
+
+// shows reports whether a page could look different after e.
+func shows(e Event) bool {
+	switch e.Kind {
+	case Held, Edited, Approved, Vetoed, Withdrawn, Alarmed, Paged, Escalated, Overdue, Reminded, Acknowledged, Lapsed,
+		Noted, Related, Assigned, Tasked, Ticked, Unticked, Cleared:
+		return false
+	default:
+		return true
+	}
 }
 
 // decision collects events, each applied to the board as it is decided.
@@ -63,6 +87,7 @@ type decision struct {
 	board  Board
 	in     Input
 	at     time.Time
+	by     Actor // the person who acts; "" where nobody does
 	events []Event
 }
 
@@ -96,7 +121,7 @@ func (d *decision) round(r evaluator.Round) {
 		from := r.At.Add(-time.Minute - r.Skipped)
 		d.say(Event{
 			Kind: Skipped, At: r.At.Add(-time.Minute), By: Tocsin, Began: from,
-			Why: fmt.Sprintf("the %s from %s on were never judged: the stop was longer than catch_up", r.Skipped, from.Format(time.RFC3339)),
+			Why: fmt.Sprintf("the %s from %s on were never judged: the stop was longer than catch_up", spell(r.Skipped), from.Format(time.RFC3339)),
 		})
 	}
 	spans := func(rule rules.Rule) bool { return rule.Source() == rules.SourceSpans }
@@ -109,10 +134,15 @@ func (d *decision) round(r evaluator.Round) {
 	for _, f := range r.Findings {
 		d.finding(f)
 	}
+	d.clear(r.At)
 	for _, inc := range slices.Clone(d.board.Open) {
 		d.withdraw(inc, r.At)
 		d.settle(inc.ID, r)
 		d.speak(inc.ID, before, r)
+		d.checklists(inc.ID)
+		if r.Live {
+			d.call(inc.ID)
+		}
 	}
 }
 
@@ -120,8 +150,15 @@ func (d *decision) round(r evaluator.Round) {
 func (d *decision) finding(f evaluator.Finding) {
 	inc, open := d.board.On(f.Component)
 	var c Cause
-	if i := inc.cause(f.Rule, f.Series.Service, f.Series.Region); i >= 0 {
+	k := Cause{Rule: f.Rule, Service: f.Series.Service, Region: f.Series.Region}
+	if i := inc.cause(k); i >= 0 {
 		c = inc.Causes[i]
+	}
+	if waived := d.board.waived[k]; waived != rules.SeverityNone && f.Held <= waived {
+		if f.Recovered {
+			d.cleared(k, f.Component, f.At, f.Why)
+		}
+		return // a person closed its incident knowing of it
 	}
 	e := Event{
 		Incident: inc.ID, At: f.At, By: Actor("rule:" + f.Rule), Component: f.Component, Region: f.Series.Region,
@@ -155,18 +192,42 @@ func (d *decision) finding(f evaluator.Finding) {
 	}
 }
 
+// cleared tells that what a person left bad is well.
+func (d *decision) cleared(k Cause, component string, at time.Time, why string) {
+	d.say(Event{Kind: Cleared, At: at, By: Tocsin, Component: component, Rule: k.Rule, Service: k.Service, Region: k.Region, Why: why})
+}
+
+// clear forgets what a person left bad and no rule looks at any more.
+func (d *decision) clear(at time.Time) {
+	var gone []Cause
+	for k := range d.board.waived {
+		if rule, ok := d.in.Config.Rule(k.Rule); !ok || !d.watched(rule.Component, k) {
+			gone = append(gone, k)
+		}
+	}
+	slices.SortFunc(gone, func(a, b Cause) int {
+		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Region, b.Region))
+	})
+	for _, k := range gone {
+		d.cleared(k, "", at, "no rule looks at it any more")
+	}
+}
+
 // open begins an incident, or goes on with the last one of the component if
 // that ended only a moment ago.
 func (d *decision) open(f evaluator.Finding, by Actor) ID {
 	for _, past := range slices.Backward(d.board.Past) {
-		if past.Component != f.Component || d.customers(f.Held) != d.customers(past.Peak) {
+		if past.Private || past.Into != "" || !past.Covers(f.Component) || d.customers(f.Held) != d.customers(past.Peak) {
 			continue
 		}
 		within := d.in.Config.ReopenWithin
+		if slices.ContainsFunc(past.covers(), func(c string) bool { _, open := d.board.On(c); return open }) {
+			break // another incident is about a part of it by now
+		}
 		if f.At.Sub(past.Resolved) <= within && within > 0 {
 			d.say(Event{
 				Kind: Reopened, Incident: past.ID, At: f.At, By: by, Component: f.Component, Began: f.Began,
-				Why: fmt.Sprintf("it broke again %s after it was resolved", max(f.At.Sub(past.Resolved), 0)), // one source may lag behind the other
+				Why: fmt.Sprintf("it broke again %s after it was resolved", spell(max(f.At.Sub(past.Resolved), 0))), // one source may lag behind the other
 			})
 			return past.ID
 		}
@@ -250,7 +311,7 @@ func (d *decision) link(id ID, at time.Time) {
 }
 
 func (d *decision) explain(inc, by Incident, at time.Time) {
-	if now, _ := d.board.Find(inc.ID); now.ExplainedBy != "" || inc.ID == by.ID {
+	if now, _ := d.board.Find(inc.ID); now.ExplainedBy != "" || inc.ID == by.ID || inc.Private || by.Private {
 		return
 	}
 	if !d.in.Config.DependsOn(inc.Component, by.Component) || !slices.ContainsFunc(by.Causes, func(c Cause) bool {
@@ -269,11 +330,11 @@ func (d *decision) explain(inc, by Incident, at time.Time) {
 func (d *decision) withdraw(inc Incident, at time.Time) {
 	now, _ := d.board.Find(inc.ID)
 	for _, c := range now.Causes {
-		if c.Severity == rules.SeverityNone || d.watched(inc.Component, c) {
+		if c.Severity == rules.SeverityNone || c.declared() || d.watched(now.componentOf(c), c) {
 			continue
 		}
 		d.say(Event{
-			Kind: Recovered, Incident: inc.ID, At: at, By: Tocsin, Component: inc.Component, Region: c.Region,
+			Kind: Recovered, Incident: inc.ID, At: at, By: Tocsin, Component: now.componentOf(c), Region: c.Region,
 			Rule: c.Rule, Service: c.Service, Why: "the rule is no longer in the configuration, or looks elsewhere now",
 		})
 	}
@@ -301,18 +362,30 @@ func (d *decision) settle(id ID, r evaluator.Round) {
 		}
 		d.say(Event{
 			Kind: Resolved, Incident: id, At: r.At, By: Tocsin, Component: inc.Component, Severity: inc.Peak,
-			Began: inc.Began, Why: fmt.Sprintf("%s; it lasted %s", why, r.At.Sub(inc.Began)),
+			Began: inc.Began, Why: fmt.Sprintf("%s; it lasted %s", why, spell(r.At.Sub(inc.Began))),
 		})
 		return
 	}
 	switch over := inc.Severity() == rules.SeverityNone; {
-	case d.customers(inc.Peak) && !over && !d.customers(inc.Severity()):
+	case facts.declared:
+		// what a person declared moves when a person says so
+	case inc.Grade == nil && d.customers(inc.Peak) && !over && !d.customers(inc.Severity()):
 		move(Monitoring) // what is left of it is nothing for customers
-	case facts.bad:
+	case facts.bad && inc.State == Monitoring && d.mending(inc, facts, r.At):
+		// a person says that it is mended; the windows still hold what was before
+	case facts.bad && inc.State == Monitoring && !inc.Identified.IsZero():
+		move(Identified)
+	case facts.bad && inc.State != Identified:
 		move(Investigating)
 	case facts.well(), over && !facts.known: // all that can be seen is well
 		move(Monitoring)
 	}
+}
+
+// mending reports whether a person said that it is mended so short a time ago
+// that the windows cannot show it yet.
+func (d *decision) mending(inc Incident, f facts, at time.Time) bool {
+	return !inc.Moved.IsZero() && at.Sub(inc.Moved) <= f.window+2*time.Minute
 }
 
 // ahead reports whether a cause ended after a minute that is judged now: what
@@ -324,7 +397,7 @@ func ahead(inc Incident, at time.Time) bool {
 // spans reports whether some rule looks at the spans of an incident's regions.
 func (d *decision) spans(inc Incident) bool {
 	return slices.ContainsFunc(d.in.Config.Rules, func(rule rules.Rule) bool {
-		return rule.Component == inc.Component && rule.Source() == rules.SourceSpans &&
+		return inc.Covers(rule.Component) && rule.Source() == rules.SourceSpans &&
 			slices.ContainsFunc(inc.Regions(), func(region string) bool { return d.covers(rule, region) })
 	})
 }

@@ -15,6 +15,7 @@ import (
 var noon = time.Date(2026, 5, 20, 12, 0, 0, 0, time.UTC)
 
 const twoRegions = `
+severities: {P0: {hold: 0s}, P1: {hold: 0s}, P2: {hold: 0s}}
 components: [{id: api, name: API}, {id: app, name: App}]
 regions: [{code: eu, name: Europe}, {code: us, name: United States}]
 rules:

@@ -8,6 +8,8 @@
 package incident
 
 import (
+	"cmp"
+	"strings"
 	"time"
 
 	"github.com/featuresignals/tocsin/rules"
@@ -39,6 +41,40 @@ const (
 	Entered   Kind = "entered"   // maintenance begins
 	Left      Kind = "left"      // maintenance is over
 	Skipped   Kind = "skipped"   // minutes that will never be judged: the stop was longer than catch_up
+)
+
+// What happens around a post that customers are to read.
+const (
+	Held      Kind = "held"      // the first words are ready and wait: until Due, or for a person where Due is zero
+	Edited    Kind = "edited"    // a person changed the words that wait
+	Approved  Kind = "approved"  // a person lets the words go at once
+	Vetoed    Kind = "vetoed"    // a person keeps the incident from customers until somebody says otherwise
+	Withdrawn Kind = "withdrawn" // it was over before its first words were due: nothing is said
+	Disclosed Kind = "disclosed" // a private incident is private no longer
+)
+
+// What happens with people.
+const (
+	Alarmed      Kind = "alarmed"      // people are needed at this severity: their clocks start
+	Paged        Kind = "paged"        // those on call are called, once more with each
+	Escalated    Kind = "escalated"    // somebody else is called, too
+	Overdue      Kind = "overdue"      // nobody acknowledged in time
+	Reminded     Kind = "reminded"     // whoever is on it is reminded of a promise
+	Acknowledged Kind = "acknowledged" // somebody is on it
+	Lapsed       Kind = "lapsed"       // an acknowledgement counts no longer
+	Noted        Kind = "noted"        // a person wrote something down; private
+	Graded       Kind = "graded"       // a person set the severity
+	Corrected    Kind = "corrected"    // a person said that it began earlier
+	Assessed     Kind = "assessed"     // a person said how the data are
+	Advised      Kind = "advised"      // a person said what customers can do meanwhile
+	Merged       Kind = "merged"       // it goes on as another incident, named in Cause
+	Absorbed     Kind = "absorbed"     // another incident, named in Cause, goes on as this one
+	Related      Kind = "related"      // a person says that another incident has to do with it
+	Assigned     Kind = "assigned"     // a role on the incident, or a task, has somebody
+	Tasked       Kind = "tasked"       // there is something to do
+	Ticked       Kind = "ticked"       // it is done
+	Unticked     Kind = "unticked"     // it is not done after all
+	Cleared      Kind = "cleared"      // what was still bad when a person closed its incident is well
 )
 
 // State is where an incident stands.
@@ -75,10 +111,38 @@ const (
 	TrendOver      Trend = "over"    // resolved
 	TrendBack      Trend = "back"    // it was resolved, and has come back
 	TrendGone      Trend = "gone"    // closed, since no rule looks at it any more: whether it is over is not known
+	TrendTold      Trend = "told"    // a person reported it, and nothing that is measured says more
+	TrendForced    Trend = "forced"  // a person closed it although not all that is measured is well
+	TrendMerged    Trend = "merged"  // it goes on as another incident
 )
 
-// Actor says who did it: "rule:ID", "clock" or "tocsin".
+// Integrity is what is known of customers' data. The zero value is what is said
+// until a person says something else.
+type Integrity string
+
+const (
+	UnderReview Integrity = ""             // "under review"
+	NotKnown    Integrity = "not known"    //
+	NotImpacted Integrity = "not impacted" // only a person may say so
+)
+
+// String gives the words that customers read.
+func (i Integrity) String() string { return cmp.Or(string(i), "under review") }
+
+// Actor says who did it: "rule:ID", "clock", "tocsin" or "person:ID".
 type Actor string
+
+// Person gives the actor that a person is.
+func Person(id string) Actor { return Actor("person:" + id) }
+
+// Person gives the person's ID, "" if it was none.
+func (a Actor) Person() string {
+	id, ok := strings.CutPrefix(string(a), "person:")
+	if !ok {
+		return ""
+	}
+	return id
+}
 
 // Clock acts when something is due, Tocsin when the program itself is the cause.
 const (
@@ -102,7 +166,7 @@ type Event struct {
 	Severity  rules.Severity `json:"severity,omitzero"` // Opened, Raised, Eased: the cause's; Updated: the incident's
 	State     State          `json:"state,omitzero"`    // Moved, Updated
 	Sense     Sense          `json:"sense,omitzero"`    // Sensed
-	Began     time.Time      `json:"began,omitzero"`    // Opened, Raised: first bad minute; Blinded, Sensed, Skipped: since when
+	Began     time.Time      `json:"began,omitzero"`    // Opened, Raised, Corrected: first bad minute; Blinded, Sensed, Skipped: since when
 	Value     float64        `json:"value,omitzero"`
 	Limit     float64        `json:"limit,omitzero"`
 	Requests  uint64         `json:"requests,omitzero"`
@@ -114,7 +178,21 @@ type Event struct {
 	// Of an Updated event: what the public words are made from.
 	Update *Update `json:"update,omitzero"`
 
-	Due   time.Time `json:"due,omitzero"`   // Missed: the promise that was not kept
+	Private   bool        `json:"private,omitzero"`   // Opened: customers read nothing of it until a person says so
+	Topic     string      `json:"topic,omitzero"`     // Opened by a person: what it is about, as "security"
+	Words     rules.Words `json:"words,omitzero"`     // Opened, Edited, Advised: a person's, for customers
+	Text      string      `json:"text,omitzero"`      // Edited: what customers read besides; Noted: what was written down; private
+	Integrity Integrity   `json:"integrity,omitzero"` // Assessed
+	Role      string      `json:"role,omitzero"`      // Escalated: who was meant; Assigned: as what
+	To        []string    `json:"to,omitzero"`        // IDs of people: who was called, or has it now
+	Step      int         `json:"step,omitzero"`      // Paged: for the how manieth time; Escalated: which of the severity's steps, from 1
+	Forced    bool        `json:"forced,omitzero"`    // Resolved: although not all was well
+	Until     time.Time   `json:"until,omitzero"`     // Acknowledged: when it lapses; zero: at the incident's end; Held: when the words are late
+	Task      string      `json:"task,omitzero"`      // Ticked, Unticked, Assigned: "CHECKLIST/STEP"
+	Tasks     []Task      `json:"tasks,omitzero"`     // Tasked
+	Checklist string      `json:"checklist,omitzero"` // Tasked: its ID; "" for a task that a person made up
+
+	Due   time.Time `json:"due,omitzero"`   // Missed: the promise that was not kept; Held: when the words go out; Reminded: of what
 	Posts []Post    `json:"posts,omitzero"` // the deliveries it calls for
 }
 
@@ -137,6 +215,22 @@ type Update struct {
 	Value    float64        `json:"value,omitzero"`    // of the worst cause: a ratio, or nanoseconds
 	Regions  []RegionState  `json:"regions"`           // each region touched so far
 	Also     []string       `json:"also,omitzero"`     // components for whose incidents this one speaks
+
+	Text       string    `json:"text,omitzero"`        // a person's own words
+	Integrity  Integrity `json:"integrity,omitzero"`   // of customers' data
+	Inside     bool      `json:"inside,omitzero"`      // for channels such as the tracker; customers do not read it
+	PostMortem time.Time `json:"post_mortem,omitzero"` // resolved: by when the post-mortem is due
+	Into       ID        `json:"into,omitzero"`        // TrendMerged: the incident that goes on
+}
+
+// Task is something to do on an incident: a step of a checklist as it was when
+// it was put there, or what a person made up.
+type Task struct {
+	ID      string `json:"id"` // "CHECKLIST/STEP", unique on the incident
+	Text    string `json:"text"`
+	Command string `json:"command,omitzero"` // as written, with {{key}} for the region's values
+	Link    string `json:"link,omitzero"`
+	Seen    string `json:"seen,omitzero"` // one of rules.SeenConditions: Tocsin ticks it when it has seen this
 }
 
 // RegionState is how one region of an incident did when an update was said.

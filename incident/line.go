@@ -19,15 +19,24 @@ func (e Event) Line(begin time.Time) string {
 	switch e.Kind {
 	case Opened, Reopened, Surfaced:
 		s += " " + e.Component + " since " + at(e.Began)
+		if e.Private {
+			s += ", private"
+		}
 	case Raised, Eased, Recovered:
-		s += cell + " " + e.Severity.String() + " by " + e.Rule
+		by := e.Rule
+		if by == "" {
+			by = string(e.By)
+		}
+		s += cell + " " + e.Severity.String() + " by " + by
 		if e.Kind == Raised {
 			s += " since " + at(e.Began)
 		}
 	case Moved:
 		s += " to " + string(e.State)
-	case Linked:
-		s += " to " + short(e.Cause, begin)
+	case Linked, Related, Merged, Absorbed:
+		s += map[Kind]string{Linked: " to ", Related: " to ", Merged: " into ", Absorbed: " "}[e.Kind] + short(e.Cause, begin)
+	case Cleared:
+		s += cell + " " + e.Rule
 	case Muted:
 		s += cell + " " + e.Severity.String() + " by " + e.Rule + ": " + e.Plan
 	case Entered, Left:
@@ -46,9 +55,70 @@ func (e Event) Line(begin time.Time) string {
 	case Missed:
 		s += " the update due " + at(e.Due)
 	case Updated:
-		s += e.Update.line(at)
+		if e.Update != nil {
+			s += e.Update.line(at)
+		}
+	default:
+		s += e.ofPeople(at)
+	}
+	if who := e.By.Person(); who != "" && e.Kind != Raised && e.Kind != Recovered {
+		s += " by " + who
 	}
 	return s
+}
+
+// ofPeople says what people do and are called for.
+func (e Event) ofPeople(at func(time.Time) string) string {
+	to := strings.Join(e.To, " ")
+	if to == "" {
+		to = "nobody"
+	}
+	switch e.Kind {
+	case Held:
+		if e.Due.IsZero() {
+			return " for approval"
+		}
+		return " until " + at(e.Due)
+	case Edited:
+		return fmt.Sprintf(": %q", e.Text)
+	case Alarmed, Graded:
+		return " " + e.Severity.String()
+	case Overdue:
+		return " the acknowledgement"
+	case Paged:
+		return fmt.Sprintf(" %s #%d", to, e.Step)
+	case Escalated:
+		return fmt.Sprintf(" to %s: %s", e.Role, to)
+	case Reminded:
+		return fmt.Sprintf(" %s of %s", to, at(e.Due))
+	case Acknowledged:
+		if e.Until.IsZero() {
+			return ""
+		}
+		return " until " + at(e.Until)
+	case Noted:
+		return fmt.Sprintf(": %q", e.Text)
+	case Corrected:
+		return ": it began at " + at(e.Began)
+	case Assessed:
+		return ": data integrity is " + e.Integrity.String()
+	case Advised:
+		return fmt.Sprintf(": %q", e.Words.Workaround)
+	case Assigned:
+		if e.Task != "" {
+			return " " + e.Task + " to " + to
+		}
+		return " to " + to
+	case Tasked:
+		if e.Checklist != "" || len(e.Tasks) != 1 {
+			return fmt.Sprintf(" %s: %d steps", e.Checklist, len(e.Tasks))
+		}
+		return " " + e.Tasks[0].ID + ": " + e.Tasks[0].Text
+	case Ticked, Unticked:
+		return " " + e.Task
+	default:
+		return ""
+	}
 }
 
 func (u *Update) line(at func(time.Time) string) string {
@@ -62,8 +132,29 @@ func (u *Update) line(at func(time.Time) string) string {
 	if u.Late {
 		s += ", entered late"
 	}
+	if u.Inside {
+		s += ", inside"
+	}
+	if u.Integrity != UnderReview {
+		s += ", data " + u.Integrity.String()
+	}
+	if u.Text != "" {
+		s += fmt.Sprintf(", %q", u.Text)
+	}
 	if !u.Next.IsZero() {
 		s += ", next by " + at(u.Next)
+	}
+	return s
+}
+
+// spell writes a duration for people: "16m", "1h30m".
+func spell(d time.Duration) string {
+	s := d.Round(time.Second).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
 	}
 	return s
 }

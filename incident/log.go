@@ -29,6 +29,21 @@ type Batch struct {
 	Turns []Turn
 
 	Recorded time.Time // when the batch is written
+
+	Audit *AuditEntry // what a person did to cause it; nil if nobody did
+}
+
+// AuditEntry is one thing that somebody did, or tried to.
+type AuditEntry struct {
+	At       time.Time `json:"at"`
+	Who      string    `json:"who"` // ID of the person; "" if nobody was signed in
+	Role     string    `json:"role,omitzero"`
+	Via      string    `json:"via,omitzero"` // "cli", "api", "console"
+	From     string    `json:"from,omitzero"`
+	Action   string    `json:"action"`
+	Incident ID        `json:"incident,omitzero"`
+	Why      string    `json:"why,omitzero"`
+	Outcome  string    `json:"outcome"` // "done", or why not
 }
 
 // Turn is a change of what is known of one rule and series, with the numbers

@@ -5,9 +5,12 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/featuresignals/tocsin/cmd/tocsin/ruletest"
 	"github.com/featuresignals/tocsin/incident"
@@ -15,9 +18,12 @@ import (
 )
 
 var (
-	histories = flag.Int("histories", 60, "how many random histories are played")
+	histories = flag.Int("histories", 40, "how many random histories are played")
 	firstSeed = flag.Int("seed", 0, "the seed of the first random history")
 )
+
+// everything has values compared with their unexported fields.
+var everything = cmp.Exporter(func(reflect.Type) bool { return true })
 
 func pick[T any](r *rand.Rand, xs ...T) T { return xs[r.IntN(len(xs))] }
 
@@ -216,8 +222,8 @@ func TestRandomHistories(t *testing.T) {
 		for _, e := range played.Events {
 			plain = plain.With(e)
 		}
-		if x, y := fmt.Sprint(plain), fmt.Sprint(b); x != y {
-			say("fold", "differs")
+		if diff := cmp.Diff(plain, b, everything); diff != "" {
+			say("fold", "%s", diff)
 		}
 		for _, inc := range append(plain.Open, plain.Past...) {
 			for i := 1; i < len(inc.Updates); i++ {

@@ -29,7 +29,7 @@ func (r *Rehearsal) Judge(_ context.Context, round evaluator.Round) error {
 		at = round.Now
 	}
 	r.Until(at)
-	in := Input{Config: r.config, Round: &round, Latest: r.latest.findings(r.latest.due()), AsOf: r.latest.asOf()}
+	in := Input{Config: r.config, Round: &round, Latest: r.latest.findings(r.latest.due()), AsOf: r.latest.asOf(), Known: true}
 	if !round.Blind {
 		r.latest.take(round)
 		in.Latest, in.AsOf = r.latest.findings(round.At.Add(round.Lag)), round.At
@@ -38,15 +38,16 @@ func (r *Rehearsal) Judge(_ context.Context, round evaluator.Round) error {
 	return nil
 }
 
-// Until keeps the promises that come due before at.
+// Until does what falls due before at.
 func (r *Rehearsal) Until(at time.Time) {
 	for {
-		due, ok := r.board.earliest()
-		if due = due.Add(fresh); !ok || !due.Before(at) {
+		in := Input{Config: r.config, Latest: r.latest.findings(r.latest.due()), AsOf: r.latest.asOf(), Known: true}
+		due := r.board.NextDue(in, at)
+		if due.IsZero() || !due.Before(at) {
 			return
 		}
 		before := len(r.events)
-		r.apply(Input{Config: r.config, Latest: r.latest.findings(r.latest.due()), AsOf: r.latest.asOf()}, due)
+		r.apply(in, due)
 		if len(r.events) == before {
 			return // nothing to say of it; asking again would say the same
 		}

@@ -10,17 +10,6 @@ import (
 	"github.com/featuresignals/tocsin/rules"
 )
 
-// due answers the promises whose time has come without a round that did.
-func (d *decision) due() {
-	for _, inc := range slices.Clone(d.board.Open) {
-		if inc.Promise.IsZero() || inc.Promise.After(d.at) {
-			continue
-		}
-		d.missed(inc)
-		d.update(inc.ID, true)
-	}
-}
-
 // missed records a promise that the update about to be made comes too late for.
 func (d *decision) missed(inc Incident) {
 	if inc.Promise.IsZero() || !d.at.After(inc.Promise.Add(grace)) {
@@ -37,14 +26,24 @@ func (d *decision) missed(inc Incident) {
 func (d *decision) speak(id ID, before Board, r evaluator.Round) {
 	inc := d.find(id)
 	d.missed(inc)
-	if !d.public(inc) || d.explained(inc) {
+	switch {
+	case d.inside(inc):
+		d.update(id, r.Live, "")
+		return
+	case !d.public(inc):
+		return
+	case !inc.Told() && (inc.Draft != nil || d.waits(inc)):
+		d.first(inc, r.Live)
+		return
+	case d.explained(inc):
 		return
 	}
 	then := decision{board: before, in: d.in, at: d.at}
-	changed := len(inc.Updates) == 0 || then.publicly(then.find(id)) != d.publicly(inc)
+	last, told := inc.last()
+	changed := !told || then.publicly(then.find(id)) != d.publicly(inc)
 	if !r.Live {
 		if changed && !ahead(inc, r.At) {
-			d.update(id, false)
+			d.update(id, false, "")
 		}
 		return
 	}
@@ -52,24 +51,85 @@ func (d *decision) speak(id ID, before Board, r evaluator.Round) {
 	open := inc.State != StateResolved
 	switch {
 	case changed,
-		open && inc.Updates[len(inc.Updates)-1].Late,
+		open && last.Late,
 		open && promised && !inc.Promise.After(d.at),
 		open && !promised && d.every(inc) > 0:
-		d.update(id, true)
+		d.update(id, true, "")
 	}
 }
 
+// first sees to the first words: they wait, so that people can change them or
+// decide against them, and silence lets them go. live is as in update.
+func (d *decision) first(inc Incident, live bool) {
+	policy := d.policy(inc)
+	hold := Event{
+		Kind: Held, Incident: inc.ID, At: d.at, By: Tocsin, Component: inc.Component, Severity: inc.Severity(), Due: d.at.Add(policy.Hold),
+	}
+	if d.approval(inc) {
+		hold.Due = time.Time{}
+	}
+	if policy.FirstPost > 0 {
+		hold.Until = d.at.Add(policy.FirstPost)
+	}
+	switch draft := inc.Draft; {
+	case inc.Withheld:
+		// a person decided against it
+	case inc.State == StateResolved && draft != nil:
+		d.withdraws(inc, "it was over before its first words were due")
+	case inc.State == StateResolved:
+	case draft == nil:
+		d.say(hold)
+	case !draft.Due.IsZero() && !draft.Due.After(d.at) && !d.explained(inc):
+		d.update(inc.ID, live, draft.Text)
+	case !draft.Pinned && !hold.Due.IsZero() && (draft.Due.IsZero() || hold.Due.Before(draft.Due)):
+		d.say(hold) // it is worse now, and waits for less
+	}
+}
+
+func (d *decision) withdraws(inc Incident, why string) {
+	d.say(Event{Kind: Withdrawn, Incident: inc.ID, At: d.at, By: Tocsin, Component: inc.Component, Why: why})
+}
+
+// waits reports whether an incident's first words are not to go out at once.
+func (d *decision) waits(inc Incident) bool {
+	return inc.Withheld || d.approval(inc) || d.policy(inc).Hold > 0
+}
+
+// approval reports whether the first words wait for a person.
+func (d *decision) approval(inc Incident) bool {
+	return d.policy(inc).Approve || slices.ContainsFunc(inc.Causes, func(c Cause) bool {
+		rule, _ := d.in.Config.Rule(c.Rule)
+		return c.Severity != rules.SeverityNone && rule.Approve
+	})
+}
+
+// policy is what the incident's severity promises to customers; once it is
+// nothing for them any more, that of its worst.
+func (d *decision) policy(inc Incident) rules.Policy {
+	if s := inc.Severity(); d.customers(s) {
+		return d.in.Config.Policies[s]
+	}
+	return d.in.Config.Policies[inc.Peak]
+}
+
 // public reports whether customers hear of the incident: its severity says so,
-// or they have heard of it before.
+// or they have heard of it before, or are about to.
 func (d *decision) public(inc Incident) bool {
-	return d.in.Config.Policies[inc.Severity()].Public || len(inc.Updates) > 0
+	return !inc.Private && (d.customers(inc.Severity()) || inc.Told() || inc.Draft != nil && d.customers(inc.Peak))
+}
+
+// inside reports whether the end of an incident that customers never read of is
+// told on its channels.
+func (d *decision) inside(inc Incident) bool {
+	return inc.State == StateResolved && !inc.Private && inc.Into == "" && !d.customers(inc.Peak) && !inc.Told() && d.in.Config.Policies[inc.Peak].OnResolved &&
+		len(d.posts(inc, Update{})) > 0
 }
 
 // explained reports whether another incident speaks for this one: nothing was
 // said of it yet, and one that it depends on is open and at least as bad.
 func (d *decision) explained(inc Incident) bool {
 	by, ok := d.board.Find(inc.ExplainedBy)
-	return ok && len(inc.Updates) == 0 && by.State != StateResolved && d.public(by) && by.Severity() >= inc.Severity() &&
+	return ok && !inc.Told() && by.State != StateResolved && d.public(by) && by.Severity() >= inc.Severity() &&
 		!slices.ContainsFunc(inc.Causes, func(c Cause) bool {
 			return c.Severity != rules.SeverityNone && by.RegionSeverity(c.Region) == rules.SeverityNone
 		})
@@ -98,7 +158,7 @@ func (d *decision) publicly(inc Incident) string {
 	for _, r := range d.regions(inc) {
 		fmt.Fprintf(&s, " %q %s", r.Region, r.Severity)
 	}
-	fmt.Fprintf(&s, " %q", d.also(inc))
+	fmt.Fprintf(&s, " %q %q", d.also(inc), inc.Components)
 	return s.String()
 }
 
@@ -119,13 +179,20 @@ func (d *decision) every(inc Incident) time.Duration {
 
 // update makes the update that the board and the latest findings call for.
 // live says that it is said now; otherwise it tells what was, promises nothing,
-// and goes to the page alone, unless it is the last word.
-func (d *decision) update(id ID, live bool) {
+// and goes to the page alone, unless it is the last word. text is what a person
+// wrote; "" if nobody did.
+func (d *decision) update(id ID, live bool, text string) {
+	d.missed(d.find(id))
 	inc := d.find(id)
 	facts := d.facts(inc)
+	last, told := inc.last()
 	u := Update{
 		Number: len(inc.Updates) + 1, State: inc.State, Severity: inc.standing(),
 		Said: d.at, AsOf: d.in.AsOf, Late: !live, Regions: d.regions(inc), Also: d.also(inc),
+		Text: text, Integrity: inc.Integrity, Into: inc.Into, Inside: d.inside(inc),
+	}
+	if newest := inc.said(); live && !u.Said.After(newest) {
+		u.Said = newest.Add(time.Second) // the clock was put back: what comes later is later all the same
 	}
 	worst := facts.worst(inc)
 	rule, _ := d.in.Config.Rule(worst.Rule)
@@ -133,9 +200,10 @@ func (d *decision) update(id ID, live bool) {
 	if k := rule.Signal.Kind; rule.Source() == rules.SourceSpans && (k == rules.KindErrorRate || k == rules.KindQuantile) {
 		u.Quantile, u.Value = rule.Signal.Quantile, facts.value(worst) // the figures that customers can make something of
 	}
-	if last := len(inc.Updates) - 1; last >= 0 && rule.ID == "" {
-		u.Words = inc.Updates[last].Words // the rule is gone; its words stand
+	if told && rule.ID == "" {
+		u.Words = last.Words // the rule is gone, or there was none; the words stand
 	}
+	u.Words = inc.Words.Over(u.Words)
 	u.Trend = d.trend(inc, facts, u)
 	switch u.Trend {
 	case TrendCalm:
@@ -148,12 +216,21 @@ func (d *decision) update(id ID, live bool) {
 	}
 	if inc.State == StateResolved {
 		u.Severity = inc.Peak
+		if after := d.postMortem(inc); after > 0 && inc.Into == "" {
+			u.PostMortem = inc.Resolved.Add(after)
+		}
 	}
 	if live && inc.State != StateResolved {
-		u.Every, u.Next = d.promise(inc)
+		u.Every = d.every(inc)
+		u.Next = d.promise(inc, u.Said, u.Every)
 	}
 	e := Event{Kind: Updated, Incident: id, At: d.at, By: Clock, Component: inc.Component, Severity: u.Severity, State: u.State, Update: &u}
-	if d.in.Round != nil {
+	switch {
+	case d.by != "":
+		e.By = d.by
+	case text != "" && inc.Draft != nil && inc.Draft.By != "":
+		e.By = inc.Draft.By
+	case d.in.Round != nil:
 		e.By = Tocsin
 	}
 	if live || inc.State == StateResolved {
@@ -162,25 +239,34 @@ func (d *decision) update(id ID, live bool) {
 	d.say(e)
 }
 
-// promise gives the interval in force and the time of the next update. A rise
-// may bring it forward, never put it off.
-func (d *decision) promise(inc Incident) (every time.Duration, next time.Time) {
-	every = d.every(inc)
-	if every == 0 {
-		return 0, time.Time{}
+// postMortem is by when after its end an incident's post-mortem is due; 0: none
+// is. One about security has one at any severity.
+func (d *decision) postMortem(inc Incident) time.Duration {
+	after := d.in.Config.Policies[inc.Peak].PostMortem
+	if after == 0 && inc.Topic == Security {
+		after = d.in.Config.Policies[rules.P0].PostMortem
 	}
-	next = d.at.Add(every)
+	return after
+}
+
+// promise gives the time of the next update. A rise may bring it forward, never
+// put it off.
+func (d *decision) promise(inc Incident, said time.Time, every time.Duration) time.Time {
+	if every == 0 {
+		return time.Time{}
+	}
+	next := said.Add(every)
 	rose := false // since customers could last read of it
 	for _, u := range slices.Backward(inc.Updates) {
-		if !u.Late {
+		if !u.Late && !u.Inside {
 			rose = inc.Severity() > u.Severity
 			break
 		}
 	}
-	if rose && inc.Promise.After(d.at) && inc.Promise.Before(next) {
+	if rose && inc.Promise.After(said) && inc.Promise.Before(next) {
 		next = inc.Promise
 	}
-	return every, next
+	return next
 }
 
 // posts is the deliveries of an update: everybody who heard of the incident at
@@ -202,7 +288,7 @@ func (d *decision) regions(inc Incident) []RegionState {
 	for _, region := range inc.Regions() {
 		s := RegionState{Region: region, Severity: inc.RegionSeverity(region), Slow: true}
 		for _, c := range inc.Causes {
-			if c.Region != region || c.Severity != s.Severity {
+			if c.Region != region || c.Severity != inc.cellDemand("", region) {
 				continue
 			}
 			if rule, ok := d.in.Config.Rule(c.Rule); !ok || rule.Signal.Kind != rules.KindQuantile {
@@ -218,22 +304,33 @@ func (d *decision) regions(inc Incident) []RegionState {
 // trend compares the incident with what was last said of it.
 func (d *decision) trend(inc Incident, f facts, u Update) Trend {
 	if inc.State == StateResolved {
+		switch {
+		case inc.Into != "":
+			return TrendMerged
+		case inc.Forced:
+			return TrendForced
+		case !slices.ContainsFunc(inc.Causes, func(c Cause) bool { return !c.declared() }):
+			return TrendTold // nothing that is measured was part of it
+		}
 		if slices.ContainsFunc(inc.Causes, func(c Cause) bool { return c.Gone }) {
 			return TrendGone
 		}
 		return TrendOver
 	}
-	if !f.known || d.blindNow() {
+	last, told := inc.last()
+	switch {
+	case f.declared && !f.measured && !told:
+		return TrendNew
+	case f.declared && !f.measured:
+		return TrendTold
+	case !f.known || d.blindNow():
 		return TrendUnknown
-	}
-	if f.well() {
+	case f.well():
 		return TrendCalm
-	}
-	if len(inc.Updates) == 0 {
+	case !told:
 		return TrendNew
 	}
-	last := inc.Updates[len(inc.Updates)-1]
-	if last.Trend == TrendOver || last.Trend == TrendGone {
+	if last.State == StateResolved {
 		return TrendBack
 	}
 	worse, better := u.Severity > last.Severity, u.Severity < last.Severity
@@ -271,37 +368,44 @@ type facts struct {
 	calm     time.Duration               // how long all of them have been within `recover`
 	soak     time.Duration               // the longest `recover` `for` among them
 	since    time.Time                   // if not known: since when
+	window   time.Duration               // the longest of those that are over their limit
+
+	declared bool // some cause is a person's word
+	measured bool // some active cause is not
 }
 
 // well reports whether every cause has been within `recover` for a while: a
 // third of the soak, so that one good minute is not called an improvement.
 func (f facts) well() bool {
 	confirm := min(max((f.soak/3).Round(time.Minute), 2*time.Minute), f.soak-time.Minute)
-	return f.complete && f.calm >= max(confirm, time.Minute)
+	return !f.declared && f.complete && f.calm >= max(confirm, time.Minute)
 }
-
-func key(c Cause) Cause { return Cause{Rule: c.Rule, Service: c.Service, Region: c.Region} }
 
 func (d *decision) facts(inc Incident) facts {
 	f := facts{by: map[Cause]evaluator.Finding{}, complete: true, since: d.in.AsOf}
 	for _, x := range d.in.Latest {
-		if x.Component == inc.Component {
+		if inc.Covers(x.Component) {
 			f.by[Cause{Rule: x.Rule, Service: x.Series.Service, Region: x.Series.Region}] = x
 		}
 	}
 	first, over := true, inc.Severity() == rules.SeverityNone
 	for _, c := range inc.Causes {
+		if c.declared() {
+			f.declared = f.declared || c.Severity != rules.SeverityNone
+			f.open = f.open || f.declared
+			continue
+		}
 		x, ok := f.by[key(c)]
 		// Once every cause has recovered, those matter that are out of sight
 		// now, or have left `recover` since: they keep the incident open.
 		relapsed := x.Seen && !x.Recovered
-		if c.Severity == rules.SeverityNone && !(over && (relapsed || d.silent(inc.Component, c))) {
+		if c.Severity == rules.SeverityNone && !(over && (relapsed || d.silent(inc.componentOf(c), c))) {
 			continue
 		}
-		f.open = true
+		f.open, f.measured = true, true
 		if !ok || !x.Seen {
 			f.complete = false
-			if s := d.board.Senses[Cell{inc.Component, c.Region}]; s.Sense == SenseNothing && s.Since.Before(f.since) {
+			if s := d.board.Senses[Cell{inc.componentOf(c), c.Region}]; s.Sense == SenseNothing && s.Since.Before(f.since) {
 				f.since = s.Since
 			}
 			continue
@@ -314,6 +418,9 @@ func (d *decision) facts(inc Incident) facts {
 		first = false
 		if rule, ok := d.in.Config.Rule(c.Rule); ok {
 			f.soak = max(f.soak, rule.Recover.For)
+			if x.Now == evaluator.Bad {
+				f.window = max(f.window, rule.Window)
+			}
 		}
 	}
 	if d.blindNow() || !f.known && d.probesAlone() {
@@ -337,17 +444,26 @@ func (d *decision) probesAlone() bool {
 // worst is the cause that the words are about: the most severe, of those the
 // highest value, of those the first.
 func (f facts) worst(inc Incident) Cause {
-	var worst Cause
-	for _, c := range inc.Causes {
-		sev, was := c.Severity, worst.Severity
-		if inc.Severity() == rules.SeverityNone {
-			sev, was = c.Peak, worst.Peak
+	severity := func(c Cause) rules.Severity { return c.Severity }
+	if inc.Severity() == rules.SeverityNone {
+		severity = func(c Cause) rules.Severity { return c.Peak }
+	}
+	worst := -1
+	for n, c := range inc.Causes {
+		if worst < 0 {
+			worst = n
+			continue
 		}
-		if worst.Rule == "" || sev > was || sev == was && c.Rule == worst.Rule && f.value(c) > f.value(worst) {
-			worst = c
+		w := inc.Causes[worst]
+		same := severity(c) == severity(w)
+		if severity(c) > severity(w) || same && w.declared() && !c.declared() || same && c.Rule == w.Rule && f.value(c) > f.value(w) {
+			worst = n
 		}
 	}
-	return worst
+	if worst < 0 {
+		return Cause{}
+	}
+	return inc.Causes[worst]
 }
 
 func (f facts) value(c Cause) float64 { return f.by[key(c)].Value }

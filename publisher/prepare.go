@@ -2,37 +2,74 @@ package publisher
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/featuresignals/tocsin/incident"
+	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/templates"
 )
 
-// Prepare makes the delivery that a row asks for out of what is public now.
-// A row about an update whose incident is not public is a mistake of ours, and
-// permanent.
-func Prepare(r Row, p templates.Public) (Delivery, error) {
-	d := Delivery{Channel: r.Channel, Key: r.Key, Seq: r.Seq, Attempt: r.Attempts + 1, At: p.Rendered, Public: p}
+// Prepare makes the delivery that a row asks for out of what is known now:
+// judged is the end of the newest judged minute, at the time of asking. A row
+// that asks for what is not there, or is not for others to read, is a mistake of
+// ours, and permanent.
+func Prepare(c *rules.Config, b incident.Board, r Row, judged, at time.Time) (Delivery, error) {
+	d := Delivery{Channel: r.Channel, Key: r.Key, Seq: b.Seq, Attempt: r.Attempts + 1, At: at}
 	if r.Key == "" {
+		d.Public = Project(c, b, judged, at)
 		return d, nil
 	}
-	id, number, _ := strings.Cut(r.Key, "/")
+	if slices.ContainsFunc(c.Pages(), func(ch rules.Channel) bool { return ch.Name == r.Channel }) {
+		return d, fmt.Errorf("a page shows the whole board, and %s was to bring it there alone: %w", r.Key, ErrPermanent)
+	}
+	id, what, _ := strings.Cut(r.Key, "/")
+	number, isNotice := strings.CutPrefix(what, "notice/")
 	n, err := strconv.Atoi(number)
 	if err != nil {
-		return d, fmt.Errorf("the outbox has a key %q that names no update: %w", r.Key, ErrPermanent)
+		return d, fmt.Errorf("the outbox has a key %q that names neither an update nor a notice: %w", r.Key, ErrPermanent)
 	}
-	for _, list := range [][]templates.Incident{d.Public.Incidents, d.Public.Past} {
+	i, ok := b.Find(incident.ID(id))
+	if !ok {
+		return d, fmt.Errorf("there is no incident for %s: %w", r.Key, ErrPermanent)
+	}
+	v := view{c, b}
+	if isNotice {
+		at := slices.IndexFunc(i.Notices, func(x incident.Notice) bool { return x.Number == n })
+		if at < 0 {
+			return d, fmt.Errorf("there is no notice %s: %w", r.Key, ErrPermanent)
+		}
+		d.Notice = new(v.notice(i, i.Notices[at], d.At))
+		return d, nil
+	}
+	d.Public = Project(c, b, judged, at)
+	if d.Incident, d.Update = find(d.Public, id, n); d.Update != nil {
+		return d, nil
+	}
+	said := slices.IndexFunc(i.Updates, func(u incident.Update) bool { return u.Number == n })
+	if said < 0 || i.Private || !i.Updates[said].Inside {
+		return d, fmt.Errorf("update %s is not for others to read: %w", r.Key, ErrPermanent)
+	}
+	inside := v.incident(i, i.Updates[:said+1])
+	d.Inside, d.Incident, d.Update = true, &inside, &inside.Updates[0]
+	return d, nil
+}
+
+// find gives the place of an update in p.
+func find(p templates.Public, id string, number int) (*templates.Incident, *templates.Update) {
+	for _, list := range [][]templates.Incident{p.Incidents, p.Past} {
 		for i := range list {
 			if list[i].ID != id {
 				continue
 			}
 			for u := range list[i].Updates {
-				if list[i].Updates[u].Number == n {
-					d.Incident, d.Update = &list[i], &list[i].Updates[u]
-					return d, nil
+				if list[i].Updates[u].Number == number {
+					return &list[i], &list[i].Updates[u]
 				}
 			}
 		}
 	}
-	return d, fmt.Errorf("update %s is not public: %w", r.Key, ErrPermanent)
+	return nil, nil
 }

@@ -35,9 +35,9 @@ func Project(c *rules.Config, b incident.Board, judged, at time.Time) templates.
 	if !judged.IsZero() {
 		p.ValidUntil = judged.Add(c.SigNoz.Lag + Valid)
 		p.Rendered = judged.Add(c.SigNoz.Lag)
-		for _, i := range b.Open {
-			if n := len(i.Updates); n > 0 && i.Updates[n-1].Said.After(p.Rendered) {
-				p.Rendered = i.Updates[n-1].Said
+		for _, i := range v.open() {
+			if said := newest(i).Said; said.After(p.Rendered) {
+				p.Rendered = said
 			}
 		}
 	}
@@ -45,14 +45,13 @@ func Project(c *rules.Config, b incident.Board, judged, at time.Time) templates.
 	for _, comp := range c.Components {
 		p.Components = append(p.Components, v.component(comp, p.Regions))
 	}
-	for _, i := range slices.Backward(b.Open) {
-		if len(i.Updates) > 0 {
-			p.Incidents = append(p.Incidents, v.incident(i))
-		}
-	}
-	for _, i := range slices.Backward(b.Past) {
-		if len(i.Updates) > 0 {
-			p.Past = append(p.Past, v.incident(i))
+	for _, i := range slices.Backward(slices.Concat(b.Past, b.Open)) {
+		switch {
+		case !isPublic(i):
+		case isOpen(i):
+			p.Incidents = append(p.Incidents, v.incident(i, public(i)))
+		default:
+			p.Past = append(p.Past, v.incident(i, public(i)))
 		}
 	}
 	p.Indicator, p.Description = rollUp(p)
@@ -62,6 +61,31 @@ func Project(c *rules.Config, b incident.Board, judged, at time.Time) templates.
 type view struct {
 	config *rules.Config
 	board  incident.Board
+}
+
+// public gives what customers may read of an incident.
+func public(i incident.Incident) []incident.Update {
+	if i.Private {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(i.Updates), func(u incident.Update) bool { return u.Inside })
+}
+
+// isPublic reports whether customers have read of an incident.
+func isPublic(i incident.Incident) bool { return len(public(i)) > 0 }
+
+// newest gives the last that customers read of an incident.
+func newest(i incident.Incident) incident.Update {
+	all := public(i)
+	return all[len(all)-1]
+}
+
+// isOpen reports whether an incident is one that is still going on by itself.
+func isOpen(i incident.Incident) bool { return i.State != incident.StateResolved && i.Into == "" }
+
+// open gives the incidents that are open for customers.
+func (v view) open() []incident.Incident {
+	return slices.DeleteFunc(slices.Clone(v.board.Open), func(i incident.Incident) bool { return !isPublic(i) || !isOpen(i) })
 }
 
 // region gives the public face of a region's code.
@@ -86,7 +110,7 @@ func (v view) regions() []templates.Region {
 			return append(out, v.rest())
 		}
 	}
-	for _, i := range v.board.Open {
+	for _, i := range v.open() {
 		if slices.ContainsFunc(i.Regions(), func(r string) bool { return v.region(r) == otherRegion }) {
 			return append(out, v.rest())
 		}
@@ -130,10 +154,9 @@ func (v view) cell(component string, column templates.Region) templates.Cell {
 			codes[cell.Region] = true
 		}
 	}
-	inc, open := v.board.On(component)
-	if open && v.told(inc) {
+	for _, inc := range v.on(component) {
 		for _, r := range inc.Regions() {
-			if v.name(r) == column {
+			if v.name(r) == column && inc.CellSeverity(component, r) != rules.SeverityNone {
 				codes[r] = true
 			}
 		}
@@ -148,18 +171,36 @@ func (v view) cell(component string, column templates.Region) templates.Cell {
 	return best
 }
 
+// on gives the open incidents of a component that customers have heard of.
+func (v view) on(component string) []incident.Incident {
+	var all []incident.Incident
+	for _, i := range v.board.Open {
+		if i.Covers(component) && isOpen(i) && v.told(i) {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
 // told reports whether customers have heard of an incident, by itself or as part
-// of the one that explains it.
+// of the one that explains it; nothing explains away that a person wanted it kept
+// from them.
 func (v view) told(inc incident.Incident) bool {
 	by, _ := v.board.Find(inc.ExplainedBy)
-	return len(inc.Updates) > 0 || len(by.Updates) > 0 && by.State != incident.StateResolved
+	return isPublic(inc) || !inc.Private && !inc.Withheld && isPublic(by) && isOpen(by)
 }
 
 func (v view) one(component, code string) templates.Cell {
-	if inc, open := v.board.On(component); open && v.told(inc) {
-		if s := statusOf(inc.RegionSeverity(code), v.slow(inc, code)); s != templates.Operational {
-			return templates.Cell{Status: s, Since: since(inc, code)}
+	worst := templates.Cell{Status: templates.Operational}
+	for _, inc := range v.on(component) {
+		s := inc.CellSeverity(component, code)
+		c := templates.Cell{Status: statusOf(s, v.slow(inc, code), v.shown(inc, s)), Since: since(inc, code)}
+		if rank(c.Status) > rank(worst.Status) {
+			worst = c
 		}
+	}
+	if worst.Status != templates.Operational {
+		return worst
 	}
 	sense := v.board.Senses[incident.Cell{Component: component, Region: code}]
 	switch {
@@ -189,11 +230,10 @@ func since(inc incident.Incident, code string) time.Time {
 
 // slow reports whether only latency rules demand a region's severity.
 func (v view) slow(inc incident.Incident, code string) bool {
-	if len(inc.Updates) == 0 {
+	if !isPublic(inc) {
 		return false // another incident speaks for it
 	}
-	last := inc.Updates[len(inc.Updates)-1]
-	for _, r := range last.Regions {
+	for _, r := range newest(inc).Regions {
 		if r.Region == code {
 			return r.Slow
 		}
@@ -201,14 +241,23 @@ func (v view) slow(inc incident.Incident, code string) bool {
 	return false
 }
 
-// statusOf maps a cell's severity onto its status.
-func statusOf(s rules.Severity, slow bool) templates.Status {
+// shown reports whether customers are shown a severity that an incident has now.
+// What is left of an incident when all that they should read of is over is not;
+// an incident that never was worse, or that a person set so low, is, since they
+// read of it.
+func (v view) shown(i incident.Incident, s rules.Severity) bool {
+	return v.config.Policies[s].Public || isPublic(i) && (s >= i.Peak || i.Grade != nil && i.Grade.Severity == s)
+}
+
+// statusOf maps a cell's severity onto its status. shown is said of those below
+// P2, which customers read of only where somebody decided so.
+func statusOf(s rules.Severity, slow, shown bool) templates.Status {
 	switch {
 	case s == rules.P0:
 		return templates.Major
 	case s == rules.P1 && !slow:
 		return templates.Partial
-	case s == rules.P1, s == rules.P2:
+	case s == rules.P1, s == rules.P2, s != rules.SeverityNone && shown:
 		return templates.Degraded
 	default:
 		return templates.Operational
@@ -244,10 +293,15 @@ func worstOf(cells []templates.Cell) templates.Status {
 	return worst
 }
 
-func (v view) incident(i incident.Incident) templates.Incident {
+// incident gives what updates, oldest first and at least one, tell of an
+// incident.
+func (v view) incident(i incident.Incident, updates []incident.Update) templates.Incident {
 	out := templates.Incident{
-		ID: string(i.ID), State: string(i.State), Integrity: "under review",
+		ID: string(i.ID), State: string(i.State), Integrity: integrity(i.Integrity), Into: v.into(i.Into),
 		Began: i.Began, Detected: i.Detected, Resolved: i.Resolved,
+	}
+	if !isOpen(i) {
+		out.State = string(incident.StateResolved)
 	}
 	out.Component = templates.Component{ID: i.Component, Name: v.title(i.Component)}
 	for _, c := range v.config.Components {
@@ -255,19 +309,27 @@ func (v view) incident(i incident.Incident) templates.Incident {
 			out.Component.Description = c.Description
 		}
 	}
-	for _, u := range i.Updates {
-		out.Updates = append(out.Updates, v.update(i, u))
+	for n, u := range updates {
+		said := v.update(i, u)
+		switch {
+		case n == 0 && slices.Contains(comparing, u.Trend):
+			said.Trend = string(incident.TrendNew) // there is nothing that readers could compare with
+		case n > 0 && u.Trend == incident.TrendMerged:
+			said.Status = out.Updates[n-1].Status // how bad it was; nothing was measured for this
+		}
+		out.Updates = append(out.Updates, said)
 	}
 	slices.Reverse(out.Updates)
-	last := i.Updates[len(i.Updates)-1]
+	last := updates[len(updates)-1]
 	newest := out.Updates[0]
+	out.Also = v.merged(i, last.Said)
 	out.Severity, out.Status, out.Regions, out.AllRegions = newest.Severity, newest.Status, newest.Regions, newest.AllRegions
 	out.Symptom, out.Workaround, out.Next, out.Every = newest.Symptom, newest.Workaround, newest.Next, newest.Every
-	if i.State != incident.StateResolved {
+	if isOpen(i) {
 		out.Next = i.Promise
 	}
 	out.Impact = impact(last.Severity, v.all(worst(last)))
-	if i.State == incident.StateResolved {
+	if !isOpen(i) {
 		var peaks []string
 		for _, c := range i.Causes {
 			if c.Peak == i.Peak {
@@ -277,6 +339,47 @@ func (v view) incident(i incident.Incident) templates.Incident {
 		out.Impact = impact(i.Peak, v.all(peaks))
 	}
 	return out
+}
+
+// comparing lists the trends that say how it does compared with the update
+// before.
+var comparing = []incident.Trend{incident.TrendWorse, incident.TrendUnchanged, incident.TrendBetter, incident.TrendBack}
+
+// integrity gives one of the three words that there are.
+func integrity(i incident.Integrity) string {
+	if i != incident.NotKnown && i != incident.NotImpacted {
+		return incident.UnderReview.String()
+	}
+	return i.String()
+}
+
+// into gives the ID of the incident that another one goes on as, "" if there is
+// none that customers can read of.
+func (v view) into(id incident.ID) string {
+	by, ok := v.board.Find(id)
+	if !ok || !isPublic(by) {
+		return ""
+	}
+	return string(id)
+}
+
+// merged lists the components whose incidents had been merged into i at a time:
+// what was said before that does not name them.
+func (v view) merged(i incident.Incident, at time.Time) []string {
+	var all []string
+	into := []incident.ID{i.ID} // what was merged into one of these belongs to i
+	for n := 0; n < len(into); n++ {
+		for _, past := range v.board.Past {
+			if past.Into != into[n] || past.Private || past.Resolved.After(at) || slices.Contains(into, past.ID) {
+				continue
+			}
+			into = append(into, past.ID)
+			if past.Component != i.Component && !slices.Contains(all, past.Component) {
+				all = append(all, past.Component)
+			}
+		}
+	}
+	return all
 }
 
 // title gives a component's name, or its ID once it is no longer configured.
@@ -316,13 +419,17 @@ func (v view) update(i incident.Incident, u incident.Update) templates.Update {
 	out := templates.Update{
 		Number: u.Number, ID: fmt.Sprintf("%s-%d", i.ID, u.Number), State: string(u.State), Severity: u.Severity.String(),
 		Symptom: u.Words.Symptom, Impact: u.Words.Impact, Workaround: u.Words.Workaround,
+		Integrity: integrity(u.Integrity), Text: templates.Plain(u.Text),
 		Figure: figure(u), Trend: string(u.Trend), Calm: u.Calm, Watching: u.Watching,
 		Said: u.Said, AsOf: u.AsOf, Blind: u.Blind, Late: u.Late, Next: u.Next, Every: u.Every,
+		PostMortem: u.PostMortem, Into: v.into(u.Into),
 	}
-	for _, id := range u.Also {
-		out.Also = append(out.Also, v.title(id))
+	for _, id := range slices.Concat(u.Also, v.merged(i, u.Said)) {
+		if name := v.title(id); !slices.Contains(out.Also, name) {
+			out.Also = append(out.Also, name)
+		}
 	}
-	slow := true
+	slow := len(u.Regions) > 0
 	var touched []string
 	for _, r := range u.Regions {
 		touched = append(touched, r.Region)
@@ -335,14 +442,14 @@ func (v view) update(i incident.Incident, u incident.Update) templates.Update {
 		}
 	}
 	out.AllRegions = v.all(touched)
-	out.Status = phrase(u, statusOf(u.Severity, slow), v.all(worst(u)))
+	out.Status = phrase(u, statusOf(u.Severity, slow, v.shown(i, u.Severity)), v.all(worst(u)))
 	return out
 }
 
 // phrase gives Runbook A's words for a status.
 func phrase(u incident.Update, s templates.Status, all bool) string {
 	switch {
-	case u.State == incident.StateResolved || s == templates.Operational:
+	case u.State == incident.StateResolved && u.Trend != incident.TrendMerged, s == templates.Operational:
 		return "Operational"
 	case s == templates.Major && all:
 		return "Major outage"
@@ -370,7 +477,7 @@ func impact(s rules.Severity, all bool) string {
 // figure gives an update's value in round words, "" when there is none to give.
 func figure(u incident.Update) string {
 	switch {
-	case u.Value <= 0 || u.Trend == incident.TrendUnknown || u.Trend == incident.TrendOver || u.Trend == incident.TrendGone || u.Trend == incident.TrendCalm:
+	case u.Value <= 0 || slices.Contains(unmeasured, u.Trend):
 		return ""
 	case u.Quantile == 0:
 		return "about " + roundPercent(u.Value) + " of requests"
@@ -378,6 +485,11 @@ func figure(u incident.Update) string {
 		slowest := 1 - float64(u.Quantile)/10000
 		return fmt.Sprintf("the slowest %s of requests take more than %s", roundPercent(slowest), roundDuration(time.Duration(u.Value)))
 	}
+}
+
+// unmeasured lists the trends that no value goes with.
+var unmeasured = []incident.Trend{
+	incident.TrendUnknown, incident.TrendOver, incident.TrendGone, incident.TrendCalm, incident.TrendTold, incident.TrendForced, incident.TrendMerged,
 }
 
 // roundPercent writes a ratio with two digits that count.

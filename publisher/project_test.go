@@ -2,6 +2,7 @@ package publisher
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -237,14 +238,17 @@ func TestFiguresAreRound(t *testing.T) {
 }
 
 func TestPrepareFindsTheUpdate(t *testing.T) {
-	p := Project(projectConfig(t), broken(seen(), rules.P1, false, "eu"), noon, noon)
-	d, err := Prepare(Row{Channel: "hook", Key: "INC-2026-0007/1", Seq: 9}, p)
+	c, b := projectConfig(t), broken(seen(), rules.P1, false, "eu")
+	d, err := Prepare(c, b, Row{Channel: "hook", Key: "INC-2026-0007/1", Seq: 9}, noon, noon)
 	if err != nil || d.Incident == nil || d.Incident.ID != "INC-2026-0007" || d.Update.Number != 1 {
 		t.Errorf("%+v %v", d, err)
 	}
-	for _, key := range []string{"INC-2026-0007/2", "INC-2026-0008/1", "nonsense"} {
-		if _, err := Prepare(Row{Key: key}, p); err == nil {
-			t.Errorf("%q was found", key)
+	for _, key := range []string{"INC-2026-0007/2", "INC-2026-0008/1", "INC-2026-0007/notice/1", "INC-2026-0007/notice/", "INC-2026-0007", "nonsense", "/", "/1"} {
+		if _, err := Prepare(c, b, Row{Key: key}, noon, noon); !errors.Is(err, ErrPermanent) {
+			t.Errorf("%q: %v, want a permanent error", key, err)
 		}
+	}
+	if _, err := Prepare(c, b, Row{Channel: "status", Key: "INC-2026-0007/1"}, noon, noon); !errors.Is(err, ErrPermanent) {
+		t.Errorf("an update for a page: %v, want a permanent error", err)
 	}
 }

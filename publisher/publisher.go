@@ -39,6 +39,15 @@ type Delivery struct {
 	Public   templates.Public
 	Incident *templates.Incident
 	Update   *templates.Update
+
+	// Inside says that customers do not read the update: Incident is not in
+	// Public then, and holds besides the update what was said before it.
+	Inside bool
+
+	// Notice is what the delivery is about where it calls people; Public is
+	// empty then, and so are Incident and Update. It is never shown to
+	// customers.
+	Notice *templates.Notice
 }
 
 // ErrPermanent marks a failure that no repeat will mend.

@@ -138,6 +138,9 @@ func TestTheDocumentationIsTrue(t *testing.T) {
 		"public": publicShape.keys, "file": slices.Concat(mainKeys, sharedKeys), "sources": sourcesShape.keys, "signoz": signozShape.keys,
 		"channel": channelKeys, "page": pageShape.keys, "store": storeShape.keys, "listen": listenShape.keys,
 		"severity": policyShape.keys, "step": stepShape.keys, "component": componentShape.keys, "region": regionShape.keys,
+		"paging": pagingShape.keys, "escalation": escalationShape.keys, "post-mortem": postMortemShape.keys, "person": personShape.keys,
+		"console": consoleShape.keys, "link": linkShape.keys, "calendar": calendarShape.keys, "checklist": checklistShape.keys,
+		"checklist's for": checklistForShape.keys, "checklist's step": stepOfListShape.keys, "seen": SeenConditions,
 		"shapes": shapeNames, "channel types": typeNames,
 	}
 	for _, of := range slices.Sorted(maps.Keys(shapes)) {

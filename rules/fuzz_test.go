@@ -33,7 +33,7 @@ func FuzzParse(f *testing.F) {
 			f.Add(body)
 		}
 	}
-	for _, test := range slices.Concat(fileMistakes, ruleMistakes) {
+	for _, test := range slices.Concat(fileMistakes, ruleMistakes, deskMistakes) {
 		f.Add([]byte(unmarked.Replace(test.yaml)))
 	}
 	for _, seed := range []string{"", "\ufeffrules:\r\n  - &a {id: *a}", "a: &x [*x]", "? [", "- - -", "!!binary |", "<<: {}", "%YAML 1.2\n---\n", "rules: *r", "\x00"} {
@@ -128,9 +128,10 @@ func FuzzShare(f *testing.F) {
 func fitToRun(t *testing.T, c *Config) {
 	t.Helper()
 	if len(c.Rules) == 0 || len(c.Components) == 0 || len(c.Policies) != len(Severities) || c.Organisation == "" || c.Page.Title == "" ||
-		c.Zone == nil || c.ReopenWithin < 0 {
+		c.Zone == nil || c.ReopenWithin < 0 || c.Business.Zone == nil || c.Business.From >= c.Business.To || len(c.Business.Days) == 0 {
 		t.Errorf("something is missing in %+v", c)
 	}
+	fitDesk(t, c)
 	known := map[string]bool{}
 	for _, comp := range c.Components {
 		known[comp.ID] = true
@@ -175,6 +176,45 @@ func fitToRun(t *testing.T, c *Config) {
 	for _, ch := range c.Channels {
 		if ch.Type == "page" && ch.Folder == "" || ch.Type == "webhook" && (ch.URL == "" || ch.SecretFile == "") {
 			t.Errorf("something is missing in %+v", ch)
+		}
+	}
+}
+
+// fitDesk asserts what those rely on who ask people for something.
+func fitDesk(t *testing.T, c *Config) {
+	t.Helper()
+	for s, p := range c.Policies {
+		if p.Hold < 0 || p.FirstPost > 0 && p.Hold > p.FirstPost || p.Ack.Days > 0 && p.Ack.Time > 0 || p.Business && s >= P1 ||
+			(p.Page.Repeat > 0) != (p.Page.To != "") || p.Page.Repeat < 0 {
+			t.Errorf("%s is %+v", s, p)
+		}
+		after := time.Duration(0)
+		for _, e := range p.Escalate {
+			if e.After < after || e.To == "" || e.Unless != UnlessAcknowledged && e.Unless != UnlessResolved {
+				t.Errorf("%s: %+v", s, p.Escalate)
+			}
+			after = e.After
+		}
+		for _, step := range p.Cadence {
+			if step.Every <= 0 || p.Remind >= step.Every || p.OnResolved {
+				t.Errorf("%s is %+v", s, p)
+			}
+		}
+	}
+	for _, p := range c.People {
+		if who, ok := c.Person(p.ID); !ok || !idPattern.MatchString(p.ID) || p.Name == "" || who.Pos != p.Pos {
+			t.Errorf("%+v", p)
+		}
+	}
+	for _, l := range c.Checklists {
+		if first, ok := c.Checklist(l.ID); !ok || first.Pos != l.Pos || l.Title == "" || len(l.Steps) == 0 {
+			t.Errorf("%+v", l)
+		}
+		for _, s := range l.Steps {
+			if s.ID == "" || s.Text == "" || s.Seen != "" && !slices.Contains(SeenConditions, s.Seen) ||
+				strings.ContainsFunc(s.Command+s.Text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' }) {
+				t.Errorf("%s: %+v", l.ID, s)
+			}
 		}
 	}
 }

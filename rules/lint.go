@@ -41,6 +41,8 @@ func (c *Config) Lint(at time.Time) []Warning {
 	l.probes()
 	l.maintenance(at)
 	l.silences(at)
+	l.people()
+	l.checklists()
 	return l.sorted()
 }
 

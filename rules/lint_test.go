@@ -22,6 +22,14 @@ func second(is string) string { return "  - id: b\n    component: api\n" + is + 
 // marked is second, with a mark where it begins.
 func marked(is string) string { return "  - «id»: b\n    component: api\n" + is + lintWords }
 
+// Who is called, and who is not.
+const (
+	lintPeople  = "people: {ana: {roles: [on-call, cto, chief-executive, eng-manager, vp-eng], reach: [h]}}\n"
+	lintNoCalls = "severities: {P0: {escalate: []}, P1: {escalate: []}, P2: {escalate: []}}\n"
+)
+
+var lintValues = strings.Replace(lintRule, "{code: us}", "{code: us, values: {host: x}}", 1)
+
 func TestLint(t *testing.T) {
 	const rate = "    signal: error_rate\n"
 	for _, test := range []struct {
@@ -101,6 +109,20 @@ func TestLint(t *testing.T) {
 			second(rate+"    where: {regions: [eu]}\n    levels: {P3: {above: 5%}}\n"), "silences nothing"},
 		{"a silence of a service where a region is silent", "silences: [«{»id: s, rules: [b], services: [x], until: 2027-01-01, reason: x}]\n" + lintRule +
 			second("    signal: silence\n    of: region\n    levels: {P3: {for: 5m}}\n"), "silences nothing"},
+
+		{"calls without people", "severities: {P0: {page: «{»repeat: 3m}}}\n" + lintRule, "nobody is called: severities say who is called when, and no people are named"},
+		{"an acknowledgement without people", "severities: {P2: {ack: «2h»}}\n" + lintRule, "nobody is called"},
+		{"a cadence without people", "severities: {P0: {cadence: [{every: 15m}]}}\n" + lintRule, ""},
+		{"people for every call", hook + lintPeople + lintRule, ""},
+		{"a role that nobody has", hook + strings.Replace(strings.Replace(lintPeople, "cto, ", "", 1), "ana", "«ana»", 1) + lintRule, "nobody has the role cto, whom P0 calls at once"},
+		{"a role that nobody has, where it is written", "severities: {P3: {escalate: «[»{after: 1h, to: boss}]}}\n" + hook + lintPeople + lintRule, "nobody has the role boss, whom P3 calls after 1h"},
+		{"a person in place of a role", "severities: {P3: {escalate: [{after: 1h, to: ana}]}}\n" + hook + lintPeople + lintRule, ""},
+		{"people whom no call reaches", "people: {«ana»: {roles: [on-call]}, ben: {roles: [on-call]}}\n" + lintNoCalls + lintRule, "no call reaches ana and ben, whom P0 pages"},
+		{"one whom a call reaches", hook + "people: {ana: {roles: [on-call], reach: [h]}, ben: {roles: [on-call]}}\n" + lintNoCalls + lintRule, ""},
+
+		{"a value that no region has", lintValues + "checklists: [{id: l, title: L, steps: [«{»id: s, text: Look, command: \"ssh {{hots}}\"}]}]\n", "the step s of l would show <hots>: no region has a value of that name; add values: {hots: …} to regions"},
+		{"a value of a link that no region has", lintValues + "checklists: [{id: l, title: L, steps: [«{»id: s, text: Look, link: \"https://{{host}}/{{x}}\"}]}]\n", "would show <x>"},
+		{"values that some region has", lintValues + "checklists: [{id: l, title: L, steps: [{id: s, text: \"{{x}}\", command: \"{{host}} {{region}} {{region_name}} {{.Names}}\"}]}]\n", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			text, at := test.yaml, Pos{}

@@ -57,8 +57,8 @@ func (d *draft) readPackNames(v value) {
 	d.unread = d.unread || v.given() && len(d.packs) < max(1, len(names))
 }
 
-// addPacks adds the rules of packs that no file replaces by one with the same
-// id, and the components that they are about.
+// addPacks adds the rules and checklists of packs that no file replaces by one
+// with the same id, and the components that they are about.
 func (d *draft) addPacks() {
 	if len(d.packs) == 0 && !d.hasRules {
 		d.packs = []string{starterPack}
@@ -83,6 +83,12 @@ func (d *draft) addPack(name string) {
 			d.components[c.ID] = c.Pos
 			d.builtIn[c.ID] = true
 			d.cfg.Components = append(d.cfg.Components, c)
+		}
+	}
+	for _, l := range p.cfg.Checklists {
+		if _, replaced := d.checklists[l.ID]; !replaced {
+			d.checklists[l.ID] = l.Pos
+			d.cfg.Checklists = append(d.cfg.Checklists, l)
 		}
 	}
 	for _, r := range p.cfg.Rules {

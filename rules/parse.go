@@ -90,6 +90,7 @@ type draft struct {
 	components map[string]Pos
 	probes     map[string]Pos
 	regions    map[string]Pos // codes and aliases
+	checklists map[string]Pos
 	severities map[Severity]Pos
 }
 
@@ -104,12 +105,13 @@ func newDraft() *draft {
 		components: map[string]Pos{},
 		probes:     map[string]Pos{},
 		regions:    map[string]Pos{},
+		checklists: map[string]Pos{},
 		severities: map[Severity]Pos{},
 	}
 }
 
 // defaults are the values that hold where nobody says otherwise. Those that
-// depend on others (the page's title, its folder) are filled in by finish.
+// depend on others (the page's title, its folder, the clocks of business) are filled in by finish.
 func defaults() Config {
 	return Config{
 		Organisation: "Service",
@@ -129,9 +131,13 @@ func defaults() Config {
 
 // mainKeys stand in the service's own file only; sharedKeys in any.
 var (
-	mainKeys   = []string{"organisation", "include", "sources", "channels", "page", "store", "listen", "catch_up", "reopen_within", "zone", "packs"}
-	sharedKeys = []string{"severities", "regions", "components", "services", "probes", "maintenance", "silences", "defaults", "rules", "tests"}
-	topHints   = notYet("people", "aliases", "subscribers", "templates", "business_hours")
+	mainKeys   = []string{"organisation", "include", "sources", "channels", "page", "store", "listen", "catch_up", "reopen_within", "zone", "business", "people", "console", "packs"}
+	sharedKeys = []string{"severities", "regions", "components", "services", "probes", "maintenance", "silences", "defaults", "rules", "checklists", "tests"}
+	topHints   = func() map[string]string {
+		hints := notYet("aliases", "subscribers", "templates")
+		hints["business_hours"] = `is called business: business: {days: [mon, tue, wed, thu, fri], from: "09:00", to: "18:00"}`
+		return hints
+	}()
 )
 
 func (d *draft) read(f File, main bool) {
@@ -164,6 +170,7 @@ func (d *draft) read(f File, main bool) {
 	d.readMaintenance(o.get("maintenance"))
 	d.readSilences(o.get("silences"))
 	d.readRules(o.get("rules"))
+	d.readChecklists(o.get("checklists"))
 	d.readTests(o.get("tests"))
 }
 
@@ -178,6 +185,9 @@ func (d *draft) finish() (*Config, error) {
 	d.addPacks()
 	d.fillChannels()
 	d.cfg.Zone, d.cfg.Files = d.zone, d.files
+	if d.cfg.Business.Zone == nil {
+		d.cfg.Business = DefaultCalendar(d.zone)
+	}
 	if !d.titled {
 		d.cfg.Page.Title = d.cfg.Organisation + " status"
 	}

@@ -79,7 +79,7 @@ var fileMistakes = []mistakeTest{
 	// keys
 	{"an unknown key", "«orgnisation»: x", `did you mean "organisation"?`},
 	{"a key unlike all others", "«zzz»: x", "want one of organisation include sources"},
-	{"a key of a later version", "«people»: []", `"people" is not yet supported in this version`},
+	{"a key of a later version", "«aliases»: {}", `"aliases" is not yet supported in this version`},
 	{"a key of rules of a later version", rate + ok + "    «labels»: {team: a}", `"labels" is not yet supported`},
 	{"a key that belongs elsewhere", rate + ok + "    «services»: [api]", "where: {services: [api]}"},
 	{"a secret", "sources: {signoz: {«password»: hunter2}}", "password_file"},
@@ -113,12 +113,10 @@ var fileMistakes = []mistakeTest{
 
 	// severities
 	{"an unknown severity", "severities: {«P9»: {public: true}}", `unknown severity "P9": want one of P0 P1 P2 P3 P4`},
-	{"a hold", "severities: {P0: {hold: «2m»}}", "The first post goes out at once"},
 	{"a step after one without an end", "severities: {P0: {cadence: [«{»every: 1h}, {every: 2h}]}}", "never ends"},
 	{"a last step with an end", "severities: {P0: {cadence: [{every: 1h, for: «2h»}]}}", "leave for out"},
 	{"an undeclared channel", "severities: {P0: {channels: [status, «slack»]}}", `unknown channel "slack": want one of status`},
 	{"public that is no truth value", "severities: {P0: {public: «yes»}}", "want true or false"},
-	{"escalation", "severities: {P0: {«escalate»: []}}", "not yet supported"},
 
 	// places
 	{"a component without an id", "components: [«{»name: API}]", "id is missing"},
@@ -184,7 +182,7 @@ var fileMistakes = []mistakeTest{
 
 func TestEachMistake(t *testing.T) {
 	var golden strings.Builder
-	for _, test := range slices.Concat(fileMistakes, ruleMistakes) {
+	for _, test := range slices.Concat(fileMistakes, ruleMistakes, deskMistakes) {
 		t.Run(test.name, func(t *testing.T) {
 			text, at := test.yaml, Pos{}
 			if strings.Contains(text, "«") {

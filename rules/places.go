@@ -123,9 +123,16 @@ func (d *draft) readServices(v value) {
 var (
 	regionShape = shape{
 		example: "{code: eu, name: Europe}",
-		keys:    []string{"code", "name", "aliases"},
-		hints:   notYet("provider", "site", "domains", "probe", "timezone"),
+		keys:    []string{"code", "name", "aliases", "values"},
+		hints: func() map[string]string {
+			hints := notYet("probe", "timezone")
+			for _, key := range []string{"host", "provider", "site", "domains"} {
+				hints[key] = "belongs to values: values: {host: 203.0.113.7}"
+			}
+			return hints
+		}(),
 	}
+	valueKey    = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 	codePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 )
 
@@ -165,8 +172,33 @@ func (d *draft) readRegions(v value) {
 				r.Aliases = append(r.Aliases, a)
 			}
 		}
+		r.Values = readRegionValues(o.get("values"))
 		d.cfg.Regions = append(d.cfg.Regions, r)
 	}
+}
+
+// readRegionValues reads what checklists' commands are rendered with in a region.
+func readRegionValues(v value) map[string]string {
+	entries, ok := v.entries("{host: 203.0.113.7, api: api.eu.example.com}")
+	if !ok {
+		return nil
+	}
+	values := map[string]string{}
+	for _, e := range entries {
+		switch {
+		case !valueKey.MatchString(e.name):
+			e.mistake("want a key of small letters, digits and underscores, as in host; found %q", shorten(e.name))
+		case e.name == "region" || e.name == "region_name":
+			e.mistake("{{%s}} is there already, from the region's own code and name: choose another key", e.name)
+		case secretKey(e.name):
+			e.mistake("%q: secrets never stand in this file: checklists say where to find them", e.name)
+		default:
+			if s, ok := e.val.scalar("203.0.113.7"); ok && e.val.private(s, 500, false) {
+				values[e.name] = s
+			}
+		}
+	}
+	return values
 }
 
 // regionCodes lists what is declared, in the order of the page.

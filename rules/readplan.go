@@ -133,7 +133,7 @@ func readDays(v value) []time.Weekday {
 	}
 	var days []time.Weekday
 	for i, name := range names {
-		day := slices.Index(dayNames, name)
+		day := slices.IndexFunc(dayNames, func(full string) bool { return name == full || name == full[:3] })
 		if day < 0 {
 			places[i].mistake("unknown day %s", unknown(name, dayNames))
 			continue

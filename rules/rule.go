@@ -19,7 +19,7 @@ var (
 			"where", "window", "levels", "recover", "confidence", "baseline", "spread", "overrides", "public", "runbook",
 		},
 		hints: func() map[string]string {
-			hints := notYet("approve", "labels", "annotations")
+			hints := notYet("labels", "annotations")
 			maps.Copy(hints, map[string]string{
 				"for":            "belongs to a level: levels: {P1: {above: 5%, for: 5m}}",
 				"above":          "belongs to a level: levels: {P1: {above: 5%, for: 5m}}",
@@ -36,6 +36,7 @@ var (
 				"operations":     "belongs to where: where: {operations: [pool.acquire]}",
 				"kinds":          "belongs to where: where: {kinds: [client]}",
 				"attributes":     "belongs to where: where: {attributes: {http.method: [POST]}}",
+				"approve":        "belongs to public: public: {approve: required}",
 				"symptom":        "belongs to public: public: {symptom: elevated errors}",
 				"sample_rate":    "belongs to services: services: [{names: [api], sample_rate: 10%}], beside rules",
 				"depends_on":     "belongs to a component: components: [{id: api, depends_on: [database]}]",
@@ -51,7 +52,7 @@ var (
 	}
 	publicShape = shape{
 		example: "{symptom: elevated errors}",
-		keys:    []string{"symptom", "impact", "workaround"},
+		keys:    []string{"symptom", "impact", "workaround", "approve"},
 		hints:   notYet("title", "regions", "always"),
 	}
 	windowSpan = span{time.Minute, time.Hour, time.Minute, "5m"}
@@ -152,7 +153,7 @@ func (d *draft) readRule(o object) {
 	if v := o.get("windows"); v.given() && !r.staged && len(rule.Levels) > 0 {
 		v.mistake("no level says burn: page or burn: ticket, which it is about: leave it out")
 	}
-	rule.Public = readPublic(o.get("public"), *rule)
+	readPublic(o.get("public"), rule)
 	o.get("runbook").web(&rule.Runbook, "https://wiki.example.com/runbooks/api")
 	d.cfg.Rules = append(d.cfg.Rules, *rule)
 }
@@ -322,20 +323,21 @@ func (r *ruleReader) readWindow(v value) {
 
 // readPublic fills in words that are true of the signal, for rules that have
 // none of their own.
-func readPublic(v value, r Rule) Words {
-	w := usualWords(r)
+func readPublic(v value, r *Rule) {
+	r.Public = usualWords(*r)
 	o, ok := v.object(publicShape)
 	if !ok {
-		return w
+		return
 	}
+	w := &r.Public
 	w.Symptom = o.get("symptom").sentence(80, "elevated errors on the management API", w.Symptom)
 	w.Impact = o.get("impact").sentence(200, "failed requests when they change flags", w.Impact)
 	w.Workaround = o.get("workaround").sentence(200, "retry after a minute", "")
-	for _, key := range publicShape.keys {
+	for _, key := range []string{"symptom", "impact", "workaround"} {
 		o.get(key).noService(r.Where.Services)
 		o.get(key).noService(r.Where.Probes)
 	}
-	return w
+	o.get("approve").approve(&r.Approve, "required")
 }
 
 func usualWords(r Rule) Words {

@@ -8,6 +8,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,6 +31,7 @@ type Rule struct {
 	Spread     []Spread   // worst first
 	Overrides  []Override // the first that covers a series counts
 	Public     Words
+	Approve    bool   // the first public post of what it opens waits for a person
 	Runbook    string // link for the people on call; never public
 	Pos        Pos    // where the rule begins
 }
@@ -373,6 +375,11 @@ type Words struct {
 	Workaround string `json:"workaround,omitzero"` // "" is "None"
 }
 
+// Over lays words over others: what w leaves empty is that of the others.
+func (w Words) Over(o Words) Words {
+	return Words{cmp.Or(w.Symptom, o.Symptom), cmp.Or(w.Impact, o.Impact), cmp.Or(w.Workaround, o.Workaround)}
+}
+
 // Component is a part of the product that customers know by name.
 type Component struct {
 	ID          string
@@ -387,7 +394,11 @@ type Region struct {
 	Code    string
 	Name    string
 	Aliases []string // other values of the region attribute that mean this one
-	Pos     Pos
+
+	// Values are what commands and links of checklists are rendered with:
+	// host, api, console. They are private.
+	Values map[string]string
+	Pos    Pos
 }
 
 // Config is everything that people wrote, with the defaults filled in.
@@ -403,8 +414,12 @@ type Config struct {
 	ReopenWithin time.Duration // an incident that breaks again so soon after its end is the same one; 30 min by default
 
 	Policies    map[Severity]Policy // all of P0 … P4
-	Components  []Component         // in the order of the page
-	Regions     []Region            // in the order of the page
+	Business    Calendar            // the hours that policies with `hours: business` count
+	People      []Person
+	Console     Console
+	Checklists  []Checklist
+	Components  []Component // in the order of the page
+	Regions     []Region    // in the order of the page
 	Services    []Service
 	Probes      []Probe
 	Maintenance []Maintenance

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -14,20 +15,9 @@ var (
 		return names
 	}()
 
-	policyShape = shape{
-		example: "{cadence: [{every: 30m}], channels: [status], public: true}",
-		keys:    []string{"cadence", "channels", "public", "hold"},
-		hints: notYet("ack", "page", "escalate", "war_room", "hours", "postmortem", "resolve_goal", "start",
-			"approve", "confirm_with", "wording", "impact"),
-	}
-	stepShape = shape{
-		example: "{every: 30m}",
-		keys:    []string{"for", "every"},
-		hints:   map[string]string{"on": "is not needed: an incident's end is always posted; for no other posts write cadence: []"},
-	}
+	stepShape = shape{example: "{every: 30m}", keys: []string{"for", "every", "on"}}
 	everySpan = span{10 * time.Second, 30 * 24 * time.Hour, time.Second, "30m"}
 	forSpan   = span{10 * time.Second, 30 * 24 * time.Hour, time.Second, "1h"}
-	holdSpan  = span{0, 24 * time.Hour, time.Second, "0s"}
 )
 
 // severity reads a key of a mapping by severity.
@@ -51,21 +41,7 @@ func (d *draft) readSeverities(v value) {
 		if !ok {
 			continue
 		}
-		p := d.cfg.Policies[s]
-		if c := o.get("cadence"); c.given() {
-			p.Cadence = readCadence(c)
-		}
-		if c := o.get("channels"); c.given() {
-			p.Channels = d.readChannelNames(c)
-		}
-		if c := o.get("public"); c.given() {
-			p.Public, _ = c.truth()
-		}
-		if hold, ok := o.get("hold").duration(holdSpan); ok && hold > 0 {
-			o.get("hold").mistake("only 0s is supported in this version: approving, changing and vetoing a post come with the desk " +
-				"for people, and a hold that nobody can use would only make the first words late. The first post goes out at once")
-		}
-		d.cfg.Policies[s] = p
+		d.cfg.Policies[s] = d.readPolicy(s, d.cfg.Policies[s], o)
 	}
 }
 
@@ -78,28 +54,69 @@ func (v value) onceSeverity(taken map[Severity]Pos, s Severity) bool {
 	return true
 }
 
-func readCadence(v value) []Step {
-	const example = "[{for: 1h, every: 15m}, {every: 30m}]"
-	items, _ := v.list(example)
-	var steps []Step
+// readCadence reads how often an incident is spoken of, or that its end is all
+// that is told.
+func readCadence(v value, p *Policy) {
+	items, ok := v.list("[{for: 1h, every: 15m}, {every: 30m}]")
+	if !ok {
+		return
+	}
+	p.Cadence, p.OnResolved = nil, false
 	for i, item := range items {
 		item.name = "cadence"
 		o, ok := item.object(stepShape)
 		if !ok {
 			continue
 		}
-		step := Step{}
-		step.Every, _ = o.need("every", "every: 30m").duration(everySpan)
-		step.For, _ = o.get("for").duration(forSpan)
-		switch last := i == len(items)-1; {
-		case !last && !o.get("for").given():
-			o.mistake("this step never ends, so that those after it never begin: add for: 1h")
-		case last && o.get("for").given():
-			o.get("for").mistake("the last step holds until the incident's end, or customers would be promised nothing afterwards: leave for out")
+		if o.get("on").given() {
+			p.OnResolved = o.onResolved(len(items) == 1)
+			continue
 		}
-		steps = append(steps, step)
+		p.Cadence = append(p.Cadence, o.step(i == len(items)-1))
 	}
-	return steps
+}
+
+// onResolved reads the cadence [{on: resolved}].
+func (o object) onResolved(alone bool) bool {
+	if _, ok := o.get("on").oneOf([]string{"resolved"}); !ok {
+		return false
+	}
+	if !alone || o.get("every").given() || o.get("for").given() {
+		o.mistake("where incidents are spoken of by the clock, their end is told anyway: write [{on: resolved}] alone, or leave it out")
+		return false
+	}
+	return true
+}
+
+func (o object) step(last bool) Step {
+	step := Step{}
+	step.Every, _ = o.need("every", "every: 30m").duration(everySpan)
+	step.For, _ = o.get("for").duration(forSpan)
+	switch {
+	case !last && !o.get("for").given():
+		o.mistake("this step never ends, so that those after it never begin: add for: 1h")
+	case last && o.get("for").given():
+		o.get("for").mistake("the last step holds until the incident's end, or customers would be promised nothing afterwards: leave for out")
+	}
+	return step
+}
+
+// readSeverityNames reads a list of severities.
+func readSeverityNames(v value) []Severity {
+	names, places, _ := v.texts("[P0, P1]")
+	var all []Severity
+	for i, name := range names {
+		s, ok := ParseSeverity(name)
+		switch {
+		case !ok:
+			places[i].mistake("unknown severity %s", unknown(name, severityNames))
+		case slices.Contains(all, s):
+			places[i].mistake("%s stands twice: keep one", s)
+		default:
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // readChannelNames reads names of channels, which may be declared in another

@@ -68,6 +68,9 @@ func (d *draft) readService(o object) {
 	set(o.get("catch_up"), catchUpSpan, &d.cfg.CatchUp)
 	set(o.get("reopen_within"), reopenSpan, &d.cfg.ReopenWithin)
 	o.get("zone").zone(&d.zone)
+	d.readBusiness(o.get("business"))
+	d.readPeople(o.get("people"))
+	d.readConsole(o.get("console"))
 	d.readPackNames(o.get("packs"))
 }
 
@@ -224,18 +227,7 @@ func (o object) channelType() (string, bool) {
 }
 
 func (d *draft) readChannel(c *Channel, o object) {
-	names, places, _ := o.get("severities").texts("[P0, P1]")
-	for i, name := range names {
-		s, ok := ParseSeverity(name)
-		switch {
-		case !ok:
-			places[i].mistake("unknown severity %s", unknown(name, severityNames))
-		case slices.Contains(c.Severities, s):
-			places[i].mistake("%s stands twice: keep one", s)
-		default:
-			c.Severities = append(c.Severities, s)
-		}
-	}
+	c.Severities = readSeverityNames(o.get("severities"))
 	own := map[string][]string{"page": {"folder"}, "webhook": {"url", "secret_file"}}[c.Type]
 	for _, key := range []string{"folder", "url", "secret_file"} {
 		if v := o.get(key); v.given() && !slices.Contains(own, key) {
@@ -270,7 +262,10 @@ func (d *draft) unheard(name string) string {
 			return ""
 		}
 	}
-	return fmt.Sprintf("the channel %s hears of no severity: add severities: [P0, P1], or name it under a severity's channels", name)
+	if slices.ContainsFunc(d.cfg.People, func(p Person) bool { return slices.Contains(p.Reach, name) }) {
+		return ""
+	}
+	return fmt.Sprintf("the channel %s hears of no severity: add severities: [P0, P1], or name it under a severity's channels or a person's reach", name)
 }
 
 // sharedFolder says that two pages would overwrite each other.

@@ -41,12 +41,15 @@ func TestBuiltInScale(t *testing.T) {
 		every    time.Duration
 		channels []string
 		public   bool
+		hold     time.Duration
+		ack      Within
+		repeat   time.Duration
 	}{
-		{P0, 30 * time.Minute, []string{"status", "slack", "email"}, true},
-		{P1, time.Hour, []string{"status", "slack"}, true},
-		{P2, 4 * time.Hour, []string{"status"}, true},
-		{P3, 0, []string{"tracker"}, false},
-		{P4, 0, []string{"log"}, false},
+		{P0, 30 * time.Minute, []string{"status", "slack", "email"}, true, 2 * time.Minute, Within{Time: 5 * time.Minute}, 5 * time.Minute},
+		{P1, time.Hour, []string{"status", "slack"}, true, 5 * time.Minute, Within{Time: 15 * time.Minute}, 15 * time.Minute},
+		{P2, 4 * time.Hour, []string{"status"}, true, 15 * time.Minute, Within{Time: time.Hour}, 0},
+		{P3, 0, []string{"tracker"}, false, 0, Within{Days: 1}, 0},
+		{P4, 0, []string{"log"}, false, 0, Within{}, 0},
 	} {
 		p := policies[test.severity]
 		for _, age := range []time.Duration{0, time.Minute, 100 * time.Hour} {
@@ -54,7 +57,7 @@ func TestBuiltInScale(t *testing.T) {
 				t.Errorf("%s after %v: every %v, want %v", test.severity, age, got, test.every)
 			}
 		}
-		if !slices.Equal(p.Channels, test.channels) || p.Public != test.public || p.Hold != 0 {
+		if !slices.Equal(p.Channels, test.channels) || p.Public != test.public || p.Hold != test.hold || p.Ack != test.ack || p.Page.Repeat != test.repeat {
 			t.Errorf("%s = %+v", test.severity, p)
 		}
 	}

@@ -112,3 +112,27 @@ func address(word string) (string, bool) {
 	}
 	return "", false
 }
+
+// Unfit says why customers may not read what a person wrote in an incident, ""
+// if they may. It may have several lines, most characters in all.
+func Unfit(text string, most int) string {
+	if n := len([]rune(text)); n > most {
+		return fmt.Sprintf("it has %d characters, at most %d fit", n, most)
+	}
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		if why := unfit(line, most); why != "" {
+			return why
+		}
+		if why := inside(line); why != "" {
+			return why
+		}
+		if i := strings.IndexAny(line, "<>{}"); i >= 0 {
+			return fmt.Sprintf("customers would read %q, which marks a place to be filled in: use words", line[i:i+1])
+		}
+	}
+	return ""
+}

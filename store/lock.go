@@ -9,6 +9,9 @@ import (
 	"syscall"
 )
 
+// errHeld is part of the error that says who has the lock.
+var errHeld = errors.New("another Tocsin")
+
 // lockFile takes the lock that keeps a second process out. The kernel lets it
 // go when this one ends, however it ends; the file itself stays.
 func lockFile(path string) (*os.File, error) {
@@ -20,8 +23,8 @@ func lockFile(path string) (*os.File, error) {
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		pid, _ := io.ReadAll(io.LimitReader(f, 20))
 		f.Close()
-		return nil, fmt.Errorf("another Tocsin (process %s) is running with it: stop that one first, or give this one a store of its own",
-			strings.TrimSpace(string(pid)))
+		return nil, fmt.Errorf("%w (process %s) is running with it: stop that one first, or give this one a store of its own",
+			errHeld, strings.TrimSpace(string(pid)))
 	}
 	if err != nil {
 		f.Close()

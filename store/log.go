@@ -16,8 +16,8 @@ import (
 	"github.com/featuresignals/tocsin/rules"
 )
 
-// Append writes a batch: its events, the deliveries they call for, the turns
-// and the judged minute, all or nothing. The events it gives back are those that
+// Append writes a batch: its events, the deliveries they call for, the turns,
+// the judged minute and who caused it, all or nothing. The events it gives back are those that
 // All will yield. A delivery whose key its channel has seen before refuses the
 // batch: keys are made from events, which are never decided twice.
 func (db *DB) Append(ctx context.Context, b incident.Batch) ([]incident.Event, error) {
@@ -47,7 +47,14 @@ func (db *DB) Append(ctx context.Context, b incident.Batch) ([]incident.Event, e
 			}
 			stored = append(stored, s)
 		}
-		return nil
+		if b.Audit == nil {
+			return nil
+		}
+		a := *b.Audit
+		if a.At.IsZero() {
+			a.At = b.Recorded
+		}
+		return audit(ctx, tx, a)
 	})
 	if err != nil {
 		return nil, err
@@ -138,8 +145,19 @@ func queuePage(ctx context.Context, tx *sql.Tx, e incident.Event, p incident.Pos
 
 // All yields every event, oldest first.
 func (db *DB) All(ctx context.Context) iter.Seq2[incident.Event, error] {
+	return db.events(ctx, `SELECT seq, incident, kind, at, recorded, body FROM events ORDER BY seq`)
+}
+
+// Timeline yields the events of one incident, oldest first.
+func (db *DB) Timeline(ctx context.Context, id incident.ID) iter.Seq2[incident.Event, error] {
+	return db.events(ctx, timelineQuery, string(id))
+}
+
+const timelineQuery = `SELECT seq, incident, kind, at, recorded, body FROM events WHERE incident = ? ORDER BY seq`
+
+func (db *DB) events(ctx context.Context, query string, args ...any) iter.Seq2[incident.Event, error] {
 	return func(yield func(incident.Event, error) bool) {
-		rows, err := db.r.QueryContext(ctx, `SELECT seq, incident, kind, at, recorded, body FROM events ORDER BY seq`)
+		rows, err := db.r.QueryContext(ctx, query, args...)
 		if err != nil {
 			yield(incident.Event{}, db.explain(err))
 			return

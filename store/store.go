@@ -1,14 +1,14 @@
 // Package store keeps what must survive: the events, the deliveries that wait
-// to go out, which minutes were judged, where a verdict turned, and the minutes
-// that probes found. It is one SQLite file.
+// to go out, which minutes were judged, where a verdict turned, the minutes
+// that probes found, who may act and what people did. It is one SQLite file.
 //
 // An event, the deliveries it calls for and the minute that gave it are written
 // in one transaction that is on the disk before Append comes back, so that a
 // crash at any instruction leaves either all of them or none. DB is an
 // incident.Log, a publisher.Outbox and, for the minutes of probes, an
-// evaluator.Source. One process at a time may have the file
-// open: a lock beside it, which the kernel lets go when its holder dies, keeps
-// a second one out.
+// evaluator.Source. One process at a time may decide what is in the file: a
+// lock beside it, which the kernel lets go when its holder dies, keeps a second
+// one out. Others may read it meanwhile, or make and revoke tokens.
 package store
 
 import (
@@ -34,10 +34,11 @@ import (
 
 // DB is an open store.
 type DB struct {
-	path string
-	lock *os.File
-	w    *sql.DB // one connection: SQLite has one writer
-	r    *sql.DB // readers, which in WAL mode neither wait nor are waited for
+	path   string
+	lock   *os.File
+	w      *sql.DB // one connection: SQLite has one writer
+	r      *sql.DB // readers, which in WAL mode neither wait nor are waited for
+	beside bool    // only tokens and the audit log are ours to write
 }
 
 var (
@@ -54,13 +55,38 @@ const busyTimeout = 5 * time.Second
 // checks that the file is whole, and brings an older one up to date.
 func Open(ctx context.Context, path string) (*DB, error) {
 	db, err := open(ctx, path)
-	switch {
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return nil, fmt.Errorf("open the store %s: %w: its folder must be writable for the user that Tocsin runs as; key store.path", path, err)
-	case err != nil:
-		return nil, fmt.Errorf("open the store %s: %w", path, err)
+	if err != nil {
+		return nil, advise(path, err)
 	}
 	return db, nil
+}
+
+// OpenBeside opens the store, for its tokens and the audit log, beside a service
+// that may be running with it: nothing else can be written. Where nobody has
+// the store open it is made, checked and brought up to date as by Open; the
+// lock is let go at once, so that a service can start meanwhile.
+func OpenBeside(ctx context.Context, path string) (*DB, error) {
+	db, err := open(ctx, path)
+	if errors.Is(err, errHeld) {
+		db, err = openBeside(ctx, path)
+	}
+	if err != nil {
+		return nil, advise(path, err)
+	}
+	if db.lock != nil {
+		_ = db.lock.Close() // nothing was written to it that must last
+		db.lock = nil
+	}
+	db.beside = true
+	return db, nil
+}
+
+// advise adds to an error of opening which store it was, and what can be done.
+func advise(path string, err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("open the store %s: %w: its folder must be writable for the user that Tocsin runs as; key store.path", path, err)
+	}
+	return fmt.Errorf("open the store %s: %w", path, err)
 }
 
 // OpenToRead opens a store that is there, beside a service that may be running
@@ -89,8 +115,12 @@ func OpenToRead(ctx context.Context, path string) (*DB, error) {
 	return db, nil
 }
 
-// errReadOnly refuses what would write through OpenToRead.
-var errReadOnly = errors.New("the store was opened to read")
+// What refuses to write through OpenToRead, and what is the service's own
+// through OpenBeside.
+var (
+	errReadOnly = errors.New("the store was opened to read")
+	errBeside   = errors.New("the store was opened beside a service, for tokens and the audit log alone")
+)
 
 func open(ctx context.Context, path string) (_ *DB, err error) {
 	path, err = filepath.Abs(path)
@@ -117,7 +147,7 @@ func open(ctx context.Context, path string) (_ *DB, err error) {
 			err = errors.Join(err, db.Close())
 		}
 	}()
-	if db.w, err = connect(path, 1, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"); err != nil {
+	if db.w, err = connect(path, 1, writing...); err != nil {
 		return nil, err
 	}
 	if err := db.check(ctx); err != nil {
@@ -131,6 +161,38 @@ func open(ctx context.Context, path string) (_ *DB, err error) {
 	}
 	return db, nil
 }
+
+// openBeside connects to a store that a service has open.
+func openBeside(ctx context.Context, path string) (_ *DB, err error) {
+	path, err = filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{path: path}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}()
+	if db.w, err = connect(path, 1, writing...); err != nil {
+		return nil, err
+	}
+	steps := len(migrations())
+	version, err := db.version(ctx, db.w, steps)
+	if err != nil {
+		return nil, err
+	}
+	if version < steps {
+		return nil, fmt.Errorf("an older Tocsin runs with it (schema %d, this one writes %d): restart the service first, which brings it up to date", version, steps)
+	}
+	if db.r, err = connect(path, 1, "query_only(1)"); err != nil {
+		return nil, err
+	}
+	return db, nil
+}
+
+// writing is what holds on a connection that writes.
+var writing = []string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}
 
 // connect makes a pool of n connections that all begin with the same pragmas.
 func connect(path string, n int, pragmas ...string) (*sql.DB, error) {
@@ -194,10 +256,18 @@ func (db *DB) Close() error {
 	return errors.Join(errs...)
 }
 
-// write runs f in a transaction. Once begun it is finished, whatever becomes
+// write runs f in a transaction, if the store is this process's to write.
+func (db *DB) write(ctx context.Context, f func(context.Context, *sql.Tx) error) error {
+	if db.beside {
+		return errBeside
+	}
+	return db.transact(ctx, f)
+}
+
+// transact runs f in a transaction. Once begun it is finished, whatever becomes
 // of ctx: a caller must not be told that it was cancelled while the batch is on
 // the disk.
-func (db *DB) write(ctx context.Context, f func(context.Context, *sql.Tx) error) error {
+func (db *DB) transact(ctx context.Context, f func(context.Context, *sql.Tx) error) error {
 	if db.w == nil {
 		return errReadOnly
 	}

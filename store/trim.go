@@ -17,7 +17,7 @@ const (
 )
 
 // Trim is house-keeping: it forgets what is older, at the given time, than it is
-// kept. Events, dead letters, each page's row, the newest judged minute of each
+// kept. Events, the audit log, tokens, dead letters, each page's row, the newest judged minute of each
 // source and the verdicts that still hold stay.
 func (db *DB) Trim(ctx context.Context, at time.Time) error {
 	err := db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
@@ -35,6 +35,8 @@ func (db *DB) Trim(ctx context.Context, at time.Time) error {
 				SELECT 1 FROM turns AS later
 				WHERE later.rule = turns.rule AND later.service = turns.service AND later.region = turns.region
 					AND later.minute > turns.minute AND later.minute < ?1)`},
+			{"sessions", 0, `DELETE FROM sessions WHERE expires <= ?1
+				OR token IN (SELECT id FROM tokens WHERE revoked <= ?1 OR expires <= ?1)`},
 		} {
 			if _, err := tx.ExecContext(ctx, old.query, nanos(at.Add(-old.keep))); err != nil {
 				return fmt.Errorf("%s: %w", old.what, err)

@@ -36,6 +36,7 @@ var ours = map[string]any{
 	"month":     month,
 	"moment":    moment,
 	"duration":  duration,
+	"every":     every,
 	"percent":   percent,
 	"count":     count,
 	"enumerate": enumerate,
@@ -162,6 +163,15 @@ func duration(d time.Duration) string {
 	return strings.Join(said, " ")
 }
 
+// every gives an interval to follow the word "every": "30 minutes", "hour".
+func every(d time.Duration) string {
+	said := duration(d)
+	if one, ok := strings.CutPrefix(said, "1 "); ok && !strings.Contains(one, " ") {
+		return one
+	}
+	return said
+}
+
 // percent gives a ratio in words: "0.5 %", "15 %". It says "100 %" of all and
 // nothing less, and "0 %" of nothing and nothing more.
 func percent(ratio float64) string {
@@ -227,6 +237,27 @@ func brief(n int, s string) string {
 	r := []rune(s)
 	return strings.TrimRightFunc(string(r[:max(0, n-1)]), unicode.IsSpace) + "…"
 }
+
+// paragraphs gives each line of a text as whole sentences: without the spaces
+// around it, and with a full stop where it ends in a word. Empty lines only part
+// what stands apart anyway.
+func paragraphs(s string) []string {
+	var list []string
+	for line := range strings.SplitSeq(strings.ReplaceAll(s, "\r", "\n"), "\n") {
+		if line = oneline(line); line == "" {
+			continue
+		}
+		if r, _ := utf8.DecodeLastRuneInString(line); unicode.IsLetter(r) || unicode.IsDigit(r) || r == ')' || r == '%' {
+			line += "."
+		}
+		list = append(list, line)
+	}
+	return list
+}
+
+// Plain gives a person's words as they are published: a paragraph a line,
+// without the invisible characters that come along when text is pasted.
+func Plain(text string) string { return strings.Join(paragraphs(text), "\n") }
 
 // oneline turns line breaks and other control characters into spaces, so that
 // words cannot add a line to a mail's head or to a form.

@@ -1,12 +1,15 @@
 package templates
 
 import (
+	"errors"
 	"fmt"
+	"net/netip"
 	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Lint refuses a text that is not fit to be sent: one that holds angle brackets
@@ -26,6 +29,57 @@ func Lint(text string) error {
 		}
 	}
 	return nil
+}
+
+// longest is how many characters a person's text may have: what is longer is not
+// read at the worst moment, and has no room in a message.
+const longest = 2000
+
+// Fit says why words that a person wrote cannot be published, and what to do
+// about it; nil if they can. It is asked before they are stored, so that nothing
+// is promised that no post could carry. No words are fit: whether there have to
+// be any is for others to say.
+func Fit(text string) error {
+	if !utf8.ValidString(text) {
+		return errors.New("the text is not UTF-8: type it anew, or save it as UTF-8")
+	}
+	plain := Plain(text)
+	if n := utf8.RuneCountInString(plain); n > longest {
+		return fmt.Errorf("the text has %d characters, and at most %d are published: shorten it, or say the rest in a later update", n, longest)
+	}
+	if at := misprint.FindStringIndex(plain); at != nil {
+		return fmt.Errorf("the text holds %q, which a program prints in place of a value: write the value", around(plain, at[0]))
+	}
+	if err := Lint(plain); err != nil {
+		return err
+	}
+	for _, p := range insides {
+		if m := p.like.FindString(plain); m != "" {
+			return fmt.Errorf("customers would read %s, %q: say it in words", p.what, brief(60, m))
+		}
+	}
+	for word := range strings.FieldsSeq(plain) {
+		bare := strings.Trim(word, ".,;!?()[]'\"")
+		host, _, _ := strings.Cut(bare, "/")
+		_, isAddr := netip.ParseAddr(host)
+		_, isPort := netip.ParseAddrPort(host)
+		if isAddr == nil || isPort == nil {
+			return fmt.Errorf("customers would read the IP address %q: say it in words", bare)
+		}
+	}
+	return nil
+}
+
+// insides is what slips in from the inside when people paste. A product's own
+// domain or a mail address is not among it: customers are told where to ask.
+var insides = []struct {
+	what string
+	like *regexp.Regexp
+}{
+	{"a link", regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*://\S*`)},
+	{"the name of a host", regexp.MustCompile(`(?i)\b(?:[a-z0-9_-]+\.)+(?:internal|intranet|local|localdomain|lan|svc|corp)\b|\blocalhost\b|\b[a-z][a-z0-9.-]*:[0-9]{2,5}\b`)},
+	{"a database query", regexp.MustCompile(`\b(?:SELECT|INSERT|UPDATE|DELETE)\b.*\b(?:FROM|INTO|SET)\b`)},
+	{"an id from the inside", regexp.MustCompile(`(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b[0-9a-f]{16,}\b`)},
 }
 
 // misprint is how fmt shows a value that does not fit its verb.

@@ -25,6 +25,7 @@ func TestHostileWordsAreEscaped(t *testing.T) {
 	for n := range i.Updates {
 		u := &i.Updates[n]
 		u.Symptom, u.Impact, u.Figure, u.Workaround, u.Status, u.State = hostile, hostile, hostile, hostile, hostile, hostile
+		u.Text, u.Integrity, u.Into = hostile, hostile, hostile
 	}
 	i.Updates[0].Trend = "new"
 	s := load(t)

@@ -18,29 +18,80 @@ type Post struct {
 	// Turn reports that this update tells more than a new measurement: it is
 	// the first, or its state, status, symptom or regions are new.
 	Turn bool
+
+	before string // the state that was said before; "" if nothing was
 }
 
 // posts gives the updates of an incident, newest first.
 func posts(p Public, i Incident) []Post {
 	list := make([]Post, len(i.Updates))
 	for n, u := range i.Updates {
-		list[n] = Post{Page: p, Incident: i, Update: u, Turn: true}
-		if n+1 < len(i.Updates) {
-			before := i.Updates[n+1]
-			list[n].Turn = u.State != before.State || u.Status != before.Status || u.Symptom != before.Symptom ||
-				u.AllRegions != before.AllRegions || !slices.Equal(u.Regions, before.Regions)
-		}
+		list[n] = post(p, i, u, i.Updates[n+1:])
 	}
 	return list
 }
 
-// State gives the state as a word that begins a title.
+// postOf gives one update of an incident.
+func postOf(p Public, i Incident, u Update) Post {
+	earlier := slices.DeleteFunc(slices.Clone(i.Updates), func(e Update) bool { return e.Number >= u.Number })
+	return post(p, i, u, earlier)
+}
+
+// post makes a post of an update and what was said before it, newest first.
+func post(p Public, i Incident, u Update, earlier []Update) Post {
+	out := Post{Page: p, Incident: i, Update: u, Turn: true}
+	if len(earlier) > 0 {
+		before := earlier[0]
+		out.Turn = u.State != before.State || u.Status != before.Status || u.Symptom != before.Symptom ||
+			u.AllRegions != before.AllRegions || !slices.Equal(u.Regions, before.Regions)
+		out.before = oneline(before.State)
+	}
+	return out
+}
+
+// State gives the state as a word that begins a title. An incident that goes on
+// as another one is closed for machines alone: people read the state that it was
+// in.
 func (p Post) State() string {
+	if p.Merged() {
+		if p.before == "" || p.before == "resolved" {
+			return "Investigating"
+		}
+		return sentence(p.before)
+	}
 	return sentence(cmp.Or(oneline(p.Update.State), oneline(p.Incident.State), "investigating"))
+}
+
+// Word gives the state as pages show it, which have room for a word of its own
+// where the incident goes on as another.
+func (p Post) Word() string {
+	if p.Merged() {
+		return "Continued"
+	}
+	return p.State()
 }
 
 // Resolved reports whether this update closes the incident.
 func (p Post) Resolved() bool { return p.State() == "Resolved" }
+
+// Merged reports whether the incident goes on as another one.
+func (p Post) Merged() bool { return p.Update.Trend == "merged" }
+
+// Closed reports whether the incident was closed without measurements that show
+// it to be over.
+func (p Post) Closed() bool {
+	return p.Resolved() && (p.Update.Trend == "gone" || p.Update.Trend == "forced")
+}
+
+// Into gives the incident that this one goes on as, to follow "continued as".
+func (p Post) Into() string { return cmp.Or(oneline(p.Update.Into), "another incident") }
+
+// Text gives a person's own words as whole sentences, by paragraph.
+func (p Post) Text() []string { return paragraphs(p.Update.Text) }
+
+// Acting reports whether there is a fixed sentence on what is being done. Where
+// the cause is known, a person's words say it.
+func (p Post) Acting() bool { return p.State() != "Identified" || len(p.Text()) == 0 }
 
 // Symptom gives what goes wrong, as it stands in the middle of a sentence.
 func (p Post) Symptom() string {
@@ -93,7 +144,9 @@ func (p Post) Impact() string {
 
 // Integrity gives what is known of the data: "under review" until a person
 // says something else.
-func (p Post) Integrity() string { return cmp.Or(oneline(p.Incident.Integrity), "under review") }
+func (p Post) Integrity() string {
+	return cmp.Or(oneline(p.Update.Integrity), oneline(p.Incident.Integrity), "under review")
+}
 
 // Workaround gives what customers can do meanwhile.
 func (p Post) Workaround() string {
@@ -109,9 +162,23 @@ func (p Post) Figure() string {
 	return s
 }
 
+// Trending reports whether there is a sentence on the trend.
+func (p Post) Trending() bool {
+	switch p.Update.Trend {
+	case "merged":
+		return false
+	case "told":
+		return p.Resolved() || !p.Turn && len(p.Text()) == 0
+	case "", "new":
+		return !p.Update.AsOf.IsZero()
+	default:
+		return true
+	}
+}
+
 // Telling reports whether the trend's sentence says something of its own.
 func (p Post) Telling() bool {
-	return p.Figure() != "" || !slices.Contains([]string{"", "new"}, p.Update.Trend)
+	return p.Trending() && (p.Figure() != "" || !slices.Contains([]string{"", "new"}, p.Update.Trend))
 }
 
 // Calm reports whether customers should notice nothing any more.
@@ -142,15 +209,10 @@ func (p Post) Lasted() time.Duration {
 	return p.Ended().Sub(p.Incident.Began)
 }
 
-// postMortemAfter is within how long of its end the most severe incidents get
-// a written review.
-const postMortemAfter = 48 * time.Hour
-
 // PostMortem gives by when the post-mortem is due; zero where none is promised.
 func (p Post) PostMortem() time.Time {
-	severity := cmp.Or(p.Update.Severity, p.Incident.Severity)
-	if !p.Resolved() || p.Ended().IsZero() || severity != "P0" && severity != "P1" {
+	if !p.Resolved() {
 		return time.Time{}
 	}
-	return p.Ended().Add(postMortemAfter)
+	return p.Update.PostMortem
 }

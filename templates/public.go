@@ -2,9 +2,10 @@
 // and the values that they are made from.
 //
 // What is public is a type: Public and what it holds is an allow-list. Only
-// times, numbers, words that people wrote in configuration and words of fixed
-// lists are in it; span attributes, SQL, host names, service names and ids from
-// the inside have no field to come in by.
+// times, numbers, words that people wrote for customers (in configuration, or
+// about one incident) and words of fixed lists are in it; span attributes, SQL,
+// host names, service names and ids from the inside have no field to come in by.
+// Notice is for the people who are called, and never for customers.
 package templates
 
 import "time"
@@ -76,6 +77,7 @@ type Incident struct {
 	Status     string // "Major outage", "Partial service", "Degraded performance", "Operational"
 	Symptom    string // "elevated errors on the management API"
 	Component  Component
+	Also       []string // IDs of other components that it covers since incidents of theirs were merged into it
 	Regions    []Region // touched; AllRegions says whether that is all there are
 	AllRegions bool
 	Workaround string // "" is none
@@ -85,6 +87,7 @@ type Incident struct {
 	Resolved   time.Time // zero while open
 	Next       time.Time // by when the next update comes; zero: none is promised
 	Every      time.Duration
+	Into       string   // ID of the incident that it goes on as; "" if none, or none that customers can read of
 	Updates    []Update // newest first, never empty
 }
 
@@ -97,12 +100,14 @@ type Update struct {
 	Status     string // as Incident.Status, at that time
 	Regions    []Region
 	AllRegions bool
-	Also       []string // names of components that are broken with this incident's, since they depend on it
+	Also       []string // names of components that it speaks for besides: they depend on this one's, or incidents of theirs were merged into it
 	Symptom    string
 	Impact     string // what customers may experience, the rule's words: "failed requests when they change flags"; may be ""
 	Figure     string // rounded: "about 15 % of requests", "the slowest 1 % take more than 2.5 s"; "" if unknown
 	Workaround string
-	Trend      string // "new", "worse", "unchanged", "better", "calm", "unknown", "over", "back", "gone"
+	Integrity  string // of customers' data, as Incident.Integrity, at that time
+	Text       string // a person's own words, a paragraph a line; "" if nobody wrote any
+	Trend      string // one of Trends
 	Calm       time.Duration
 	Watching   time.Duration
 	Said       time.Time
@@ -111,4 +116,12 @@ type Update struct {
 	Late       bool
 	Next       time.Time
 	Every      time.Duration
+	PostMortem time.Time // resolved: by when the post-mortem is due; zero: none is promised
+	Into       string    // "merged": ID of the incident that it goes on as; "" if customers cannot read of that one
 }
+
+// Trends lists what an update can say of how an incident does: "told" is that a
+// person reported it and nothing that is measured says more, "gone" that nothing
+// is measured any more, "forced" that a person closed it although not all that
+// is measured is well, and "merged" that it goes on as another incident.
+var Trends = []string{"new", "worse", "unchanged", "better", "calm", "unknown", "over", "back", "gone", "told", "forced", "merged"}

@@ -51,6 +51,11 @@ func Load(override fs.FS) (*Set, error) {
 			return nil, fmt.Errorf("load templates: %w", err)
 		}
 	}
+	for _, n := range []Notice{{}, fullNotice()} {
+		if _, err := s.Notice(n); err != nil {
+			return nil, fmt.Errorf("load templates: %w", err)
+		}
+	}
 	return s, nil
 }
 
@@ -176,12 +181,12 @@ func (s *Set) try(p Public) error {
 
 // Update gives the status-page form of one update, as runbook A has it.
 func (s *Set) Update(p Public, i Incident, u Update) (string, error) {
-	return s.words("update.txt", Post{Page: p, Incident: i, Update: u})
+	return s.words("update.txt", postOf(p, i, u))
 }
 
 // Body gives one update as plain text without a form around it.
 func (s *Set) Body(p Public, i Incident, u Update) (string, error) {
-	return s.words("body.txt", Post{Page: p, Incident: i, Update: u})
+	return s.words("body.txt", postOf(p, i, u))
 }
 
 // Message is a text with a subject.
@@ -192,7 +197,7 @@ type Message struct {
 
 // Message gives the message about one update, as runbook B has it.
 func (s *Set) Message(p Public, i Incident, u Update) (Message, error) {
-	out, err := s.words("message.txt", Post{Page: p, Incident: i, Update: u})
+	out, err := s.words("message.txt", postOf(p, i, u))
 	if err != nil {
 		return Message{}, err
 	}
@@ -204,13 +209,32 @@ func (s *Set) Message(p Public, i Incident, u Update) (Message, error) {
 	return Message{Subject: oneline(subject), Body: body}, nil
 }
 
-// words executes a text template and refuses to let placeholders out.
-func (s *Set) words(name string, data any) (string, error) {
+// Notice gives the text of a call to people. Its first line has at most 120
+// characters. What is measured is told with signs that Lint would refuse, and a
+// call that does not go out helps nobody: it is not asked here.
+func (s *Set) Notice(n Notice) (string, error) {
+	t, err := s.execute("notice.txt", n)
+	if err != nil {
+		return "", err
+	}
+	first, rest, _ := strings.Cut(t, "\n")
+	return brief(noticeLine, first) + "\n" + rest, nil
+}
+
+func (s *Set) execute(name string, data any) (string, error) {
 	out := &limited{}
 	if err := s.text.ExecuteTemplate(out, name, data); err != nil {
 		return "", named(name, err)
 	}
-	t := tidy(out.String())
+	return tidy(out.String()), nil
+}
+
+// words executes a text template and refuses to let placeholders out.
+func (s *Set) words(name string, data any) (string, error) {
+	t, err := s.execute(name, data)
+	if err != nil {
+		return "", err
+	}
 	if err := Lint(t); err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)
 	}

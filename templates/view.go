@@ -117,13 +117,15 @@ func rows(p Public) []Row {
 // IncidentView is an incident as it is shown.
 type IncidentView struct {
 	Incident
-	Look          // of its status now
-	Worst  Look   // of its worst status so far
-	State  string // "Investigating"
-	URL    string
-	Posts  []Post // newest first
-	More   int    // updates that Posts leaves out
-	Latest Post
+	Look           // of its status now
+	Worst   Look   // of its worst status so far
+	State   string // "Investigating"
+	Over    bool   // nothing more will be said of it
+	URL     string
+	IntoURL string // of the incident that it goes on as; "" if none
+	Posts   []Post // newest first
+	More    int    // updates that Posts leaves out
+	Latest  Post
 }
 
 // onIndex is how many updates of an incident the first page shows.
@@ -140,11 +142,18 @@ func viewOf(p Public, i Incident, root string, most int) IncidentView {
 	if len(v.Posts) > 0 {
 		v.Latest = v.Posts[0]
 	}
-	v.State = v.Latest.State()
-	if v.Tone == "ok" && v.State != "Resolved" {
+	v.State = v.Latest.Word()
+	v.Over = v.State == "Resolved" || v.Latest.Merged()
+	if v.Tone == "ok" && !v.Over {
 		v.Icon, v.Tone = "info", "info" // well again, and still watched
 	}
 	v.Worst = v.Look
+	if v.Latest.Merged() {
+		v.Icon, v.Tone = "info", "info" // how it is now is told elsewhere
+	}
+	if i.Into != "" {
+		v.IntoURL = root + "incidents/" + i.Into + ".html"
+	}
 	order := []string{"ok", "info", "minor", "partial", "major"}
 	for _, u := range i.Updates {
 		if l := lookOfPhrase(u.Status); slices.Index(order, l.Tone) > slices.Index(order, v.Worst.Tone) {
@@ -197,12 +206,12 @@ func (s *Set) Index(p Public) ([]byte, error) {
 	return s.page("index.html", v)
 }
 
-// IncidentPage gives the page of one incident. Once the incident is resolved
-// the page holds nothing that moves with time, and so never grows stale.
+// IncidentPage gives the page of one incident. Once the incident is over the
+// page holds nothing that moves with time, and so never grows stale.
 func (s *Set) IncidentPage(p Public, i Incident) ([]byte, error) {
 	one := viewOf(p, i, "../", 0)
-	v := s.view(p, "../", one.State != "Resolved")
-	if one.State == "Resolved" {
+	v := s.view(p, "../", !one.Over)
+	if one.Over {
 		v.Checked, v.ValidUntil, v.Rendered = time.Time{}, time.Time{}, time.Time{}
 		v.StaleTitle = one.State + " – " + siteTitle(p)
 	}

@@ -34,9 +34,11 @@ type cli struct {
 	Days    float64 `default:"3" help:"Days of history to make."`
 	Rate    float64 `default:"12" help:"Sampled requests a minute in each region; six times as many in the present."`
 	Public  string  `default:"127.0.0.1:8080" help:"Where the page is served."`
-	Private string  `default:"127.0.0.1:8081" help:"Where health and metrics are served."`
+	Private string  `default:"127.0.0.1:8081" help:"Where the console, health and metrics are served."`
 	Dir     string  `type:"path" help:"Folder for the engine's data, the store and the page; a temporary one, removed at the end, by default."`
 	Tocsin  string  `type:"path" help:"The tocsin to start; by default the one beside this program."`
+
+	token string // that the console is signed in to with
 }
 
 // config is the file that tocsin is started with, for people to edit.
@@ -148,8 +150,7 @@ func free(ctx context.Context, addr, flag string) error {
 // watermark at the beginning of the history: it catches up with all of it, as
 // it would after a stop.
 func (c *cli) start(ctx context.Context, dsn string, begin time.Time) (*exec.Cmd, error) {
-	path := filepath.Join(c.Dir, "tocsin.db")
-	if err := setWatermark(ctx, path, begin); err != nil {
+	if err := c.prepare(ctx, filepath.Join(c.Dir, "tocsin.db"), begin); err != nil {
 		return nil, err
 	}
 	file := c.config()
@@ -172,12 +173,18 @@ func (c *cli) start(ctx context.Context, dsn string, begin time.Time) (*exec.Cmd
 	return cmd, nil
 }
 
-func setWatermark(ctx context.Context, path string, begin time.Time) error {
+// prepare makes the store: with the watermark at begin, and a token for whoever
+// watches.
+func (c *cli) prepare(ctx context.Context, path string, begin time.Time) error {
 	db, err := store.Open(ctx, path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(db.SetWatermark(ctx, rules.SourceSpans, begin), db.Close())
+	err = db.SetWatermark(ctx, rules.SourceSpans, begin)
+	if err == nil {
+		c.token, _, err = db.MakeToken(ctx, "robin", "admin", time.Time{}, time.Now())
+	}
+	return errors.Join(err, db.Close())
 }
 
 // announce waits until the page is there and up to date, and says so.
@@ -192,17 +199,22 @@ func (c *cli) announce(ctx context.Context) {
 		return
 	}
 	fmt.Printf(`
-  the public page    http://%s/
-  health, metrics    http://%s/readyz  and  /metrics
+  the public page    http://%[1]s/
+  the console        http://%[2]s/    sign in with %[4]s
+  health, metrics    http://%[2]s/readyz  and  /metrics
 
   Europe has an outage. The rules here are the demo's own: two-minute windows, an update every two minutes. Watch the page:
   it is being investigated now, gets an update within two minutes, goes over to monitoring in six or seven and is resolved
   in eight or nine. Others follow. Ctrl-C ends the demo.
 
-  Meanwhile edit its rules: %s
+  In the United States evaluations begin to fail. Within a minute or two the console shows it, with words for customers that wait for two
+  minutes more: acknowledge it, let the words go at once, change them or keep them back. From another terminal:
+    TOCSIN_TOKEN=%[4]s %[5]s --config %[3]s incident list
+
+  Meanwhile edit its rules: %[3]s
   The P1 of api-errors begins above 10%%. Make that 90%%, or make it a P0, and watch the page: it follows within five seconds.
 
-`, c.Public, c.Private, c.config())
+`, c.Public, c.Private, c.config(), c.token, c.Tocsin)
 }
 
 func ok(ctx context.Context, url string) bool {

@@ -35,8 +35,8 @@ func configuration(dsn string, c *cli) string {
 
 // story is the demo's traffic: days of history, thin so that they are quickly
 // made, and the present, busy enough to be judged minute by minute. It tells of
-// outages of the days before, one in Europe that is under way at now, and more
-// to come for as long as somebody watches.
+// outages of the days before, one in Europe that is under way at now, one in the
+// United States that begins, and more to come for as long as somebody watches.
 func story(rate float64, now time.Time) (history, present sample.Traffic) {
 	t := sample.Traffic{Seed: 2026, PerMinute: rate, Reported: map[string]string{"eu": "local"}}
 	add := func(o sample.Outage, after, lasts time.Duration) {
@@ -50,6 +50,7 @@ func story(rate float64, now time.Time) (history, present sample.Traffic) {
 	add(sample.Outage{Kind: sample.Slow, Regions: []string{"us"}, Routes: []string{evaluation}, Latency: 3 * time.Second}, -11*time.Hour, 26*time.Minute)
 
 	add(sample.Outage{Kind: sample.HTTP500, Regions: []string{"eu"}, Routes: []string{api}, Share: 0.8, Latency: 2500 * time.Millisecond}, -7*time.Minute, 11*time.Minute)
+	add(sample.Outage{Kind: sample.HTTP500, Regions: []string{"us"}, Routes: []string{evaluation}, Share: 0.35, Latency: time.Second}, -150*time.Second, 9*time.Minute)
 	for k := range 36 { // half a day of it
 		at := 24*time.Minute + time.Duration(k)*20*time.Minute
 		o := sample.Outage{Kind: sample.HTTP500, Regions: []string{[]string{"us", "in", "eu"}[k%3]}, Routes: []string{api}, Share: 0.5, Latency: 900 * time.Millisecond}

@@ -51,6 +51,10 @@ func compare(was, is *rules.Config) changes {
 		{"catch_up", was.CatchUp, is.CatchUp},
 		{"reopen_within", was.ReopenWithin, is.ReopenWithin},
 		{"zone", was.Zone, is.Zone},
+		{"people", was.People, is.People},
+		{"business", was.Business, is.Business},
+		{"console", was.Console, is.Console},
+		{"checklists", was.Checklists, is.Checklists},
 	} {
 		if !same(part.was, part.is) {
 			c.others = append(c.others, part.key)

@@ -38,7 +38,7 @@ func TestWhatAReloadChanged(t *testing.T) {
 		{"a threshold", "above: 5%", "above: 6%", changes{changed: []string{"errors"}}},
 		{"another id is another rule", "id: latency", "id: slow", changes{added: []string{"slow"}, removed: []string{"latency"}}},
 		{"a region's name", "name: Europe", "name: EU", changes{others: []string{"regions"}}},
-		{"the zone", "Europe/Berlin", "Europe/Paris", changes{others: []string{"zone"}}},
+		{"the zone", "Europe/Berlin", "Europe/Paris", changes{others: []string{"zone", "business"}}},
 		{"the source", "zone:", "sources: {signoz: {lag: 10s}}\nzone:", changes{others: []string{"sources"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

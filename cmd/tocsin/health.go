@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/rules"
 )
@@ -44,6 +45,9 @@ func newHealth(k *keeper, reg prometheus.Registerer) *health {
 	gauge := func(name, help string, f func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
 	}
+	total := func(name, help string, f func() float64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, f)
+	}
 	reg.MustRegister(h.failed, collector(h.collect),
 		gauge("tocsin_incidents_open", "Incidents that are open.", func() float64 { return float64(len(k.desk.Board().Open)) }),
 		gauge("tocsin_worst_severity", "The worst severity that is open: 5 is P0, 1 is P4, 0 is none.", func() float64 {
@@ -53,10 +57,30 @@ func newHealth(k *keeper, reg prometheus.Registerer) *health {
 			}
 			return float64(worst)
 		}),
-		gauge("tocsin_promises_missed", "Promised updates of open incidents that were not made in time.", func() float64 {
+		total("tocsin_promises_missed_total", "Promised updates that were not made in time.", func() float64 {
+			return float64(everyIncident(k, func(i incident.Incident) int { return len(i.Missed) }))
+		}),
+		total("tocsin_promises_kept_total", "Promised updates that were made in time.", func() float64 {
+			return float64(everyIncident(k, func(i incident.Incident) int { return i.Kept }))
+		}),
+		total("tocsin_calls_total", "Calls to people: pages, escalations, reminders.", func() float64 {
+			return float64(everyIncident(k, func(i incident.Incident) int { return len(i.Notices) }))
+		}),
+		gauge("tocsin_incidents_unacknowledged", "Open incidents that people are called for and that nobody has acknowledged.", func() float64 {
 			n := 0
 			for _, i := range k.desk.Board().Open {
-				n += len(i.Missed)
+				if len(i.Alarms) > 0 && i.Ack == nil {
+					n++
+				}
+			}
+			return float64(n)
+		}),
+		gauge("tocsin_words_waiting", "Incidents whose first words for customers wait, by the clock or for a person.", func() float64 {
+			n := 0
+			for _, i := range k.desk.Board().Open {
+				if i.Draft != nil {
+					n++
+				}
 			}
 			return float64(n)
 		}),
@@ -73,6 +97,17 @@ func newHealth(k *keeper, reg prometheus.Registerer) *health {
 			return 0
 		}))
 	return h
+}
+
+// everyIncident adds up what f says of each incident there ever was.
+func everyIncident(k *keeper, f func(incident.Incident) int) int {
+	n, board := 0, k.desk.Board()
+	for _, list := range [][]incident.Incident{board.Open, board.Past} {
+		for _, i := range list {
+			n += f(i)
+		}
+	}
+	return n
 }
 
 var (

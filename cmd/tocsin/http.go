@@ -7,22 +7,7 @@ import (
 	"net"
 	"net/http"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"github.com/featuresignals/tocsin/rules"
 )
-
-// servers makes the two servers. Nothing private is ever routed on the
-// public one.
-func servers(config *rules.Config, page http.Handler, h *health, registry *prometheus.Registry) (public, private *http.Server) {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", h.alive)
-	mux.HandleFunc("GET /readyz", h.ready)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	return server(config.Listen.Public, page), server(config.Listen.Private, mux)
-}
 
 func server(addr string, h http.Handler) *http.Server {
 	return &http.Server{

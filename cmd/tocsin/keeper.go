@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/featuresignals/tocsin/cmd/tocsin/console"
 	"github.com/featuresignals/tocsin/evaluator"
 	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/publisher"
@@ -63,13 +64,14 @@ type standing struct {
 // outlives a configuration (the desk, the store, the listeners) is not its
 // business. Whoever needs the configuration in force asks for it each time.
 type keeper struct {
-	world  *world
-	logger *slog.Logger
-	db     *store.DB
-	count  func(channel, result string) // of deliveries
-	desk   *incident.Desk
-	prober *probe.Prober
-	health *health
+	world   *world
+	logger  *slog.Logger
+	db      *store.DB
+	count   func(channel, result string) // of deliveries
+	desk    *incident.Desk
+	prober  *probe.Prober
+	console *console.Console
+	health  *health
 
 	group   *errgroup.Group
 	ctx     context.Context // of the group: parts run in it until they are replaced
@@ -116,6 +118,7 @@ func (k *keeper) take(ctx context.Context, r evaluator.Round) error {
 		return err
 	}
 	k.health.progressed(r.Source)
+	k.console.Note(r)
 	if r.Live || r.Blind || r.Reloaded {
 		k.renewPages()
 	}
@@ -187,10 +190,7 @@ func (k *keeper) publish(s *setup) {
 
 // prepare makes a delivery from what is known when it goes out.
 func (k *keeper) prepare(_ context.Context, r publisher.Row) (publisher.Delivery, error) {
-	config, board := k.config(), k.desk.Board()
-	d, err := publisher.Prepare(r, publisher.Project(config, board, k.desk.Judged(), time.Now().UTC()))
-	d.Seq = board.Seq
-	return d, err
+	return publisher.Prepare(k.config(), k.desk.Board(), r, k.desk.Judged(), time.Now().UTC())
 }
 
 // config is the configuration in force.
@@ -198,6 +198,9 @@ func (k *keeper) config() *rules.Config { return k.force.Load().config }
 
 // wake tells the channels that something was stored.
 func (k *keeper) wake() {
+	if k.console != nil {
+		k.console.Wake()
+	}
 	if out := k.out.Load(); out != nil {
 		out.Wake()
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -28,6 +29,8 @@ import (
 	"github.com/featuresignals/tocsin/telemetry/signoz"
 	"github.com/featuresignals/tocsin/templates"
 )
+
+var kills = flag.Int("kills", 20, "how often the program is killed while it catches up; `make simulate` kills it fifty times")
 
 const catchUpRules = `
 organisation: FeatureSignals
@@ -237,8 +240,7 @@ func TestKilledWhileCatchingUp(t *testing.T) {
 		t.Fatalf("the story is too short: %d events", len(want))
 	}
 
-	// Most lives are short, so that all fifty end within the catch-up.
-	const kills = 50
+	// Most lives are short, so that all of fifty end within the catch-up.
 	r := rand.New(rand.NewPCG(3, 3))
 	ends := []string{
 		"before append", "after append", "any moment", "after send", "before append",
@@ -246,7 +248,7 @@ func TestKilledWhileCatchingUp(t *testing.T) {
 	}
 	killed := newLifetime(t, front.URL(), begin)
 	count := map[string]int{}
-	for n := range kills {
+	for n := range *kills {
 		name := ends[n%len(ends)]
 		kill := name + ":1"
 		switch {

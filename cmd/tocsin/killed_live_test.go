@@ -40,8 +40,8 @@ channels:
   status: {type: page, folder: page}
   hook: {type: webhook, url: "http://127.0.0.1:1/", secret_file: unread}
 severities:
-  P1: {cadence: [{every: 5m}], channels: [status, hook]}
-  P2: {cadence: [{every: 10m}], channels: [status, hook]}
+  P1: {cadence: [{every: 5m}], channels: [status, hook], hold: 0s}
+  P2: {cadence: [{every: 10m}], channels: [status, hook], hold: 0s}
 rules:
   - id: api-errors
     component: api
@@ -233,10 +233,7 @@ func liveOnce(t *testing.T, ctx context.Context, config *rules.Config, db mortal
 		t.Fatal(err)
 	}
 	out.Prepare = func(_ context.Context, r publisher.Row) (publisher.Delivery, error) {
-		board := desk.Board()
-		d, err := publisher.Prepare(r, publisher.Project(config, board, desk.Judged(), time.Now().UTC()))
-		d.Seq = board.Seq
-		return d, err
+		return publisher.Prepare(config, desk.Board(), r, desk.Judged(), time.Now().UTC())
 	}
 	loop := &evaluator.Loop{
 		Name: rules.SourceSpans, Source: story{begin, config.Rules[0].Stream().String()}, Rings: evaluator.New(config), Sink: desk.Judge, Log: logger,

@@ -294,6 +294,7 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 const regionRules = `
 organisation: FeatureSignals
+severities: {P0: {hold: 0s}, P1: {hold: 0s}, P2: {hold: 0s}} # words go out at once: what is judged is shown here
 sources: {signoz: {dsn: "http://unused:8123", region: [deployment.environment]}}
 channels: {status: {type: page, folder: page}}
 regions: [{code: us, name: United States}, {code: eu, name: Europe}, {code: in, name: India}]
@@ -742,7 +743,7 @@ func certificateRules(doors map[string]*door, ca string) string {
     levels: {P1: {above: 50%%, for: 2m}}
     recover: {below: 10%%, for: 3m}`, c.name)
 	}
-	return "organisation: FeatureSignals\nchannels: {status: {type: page, folder: page}}\nregions: [{code: eu, name: Europe}]" +
+	return "organisation: FeatureSignals\nseverities: {P1: {hold: 0s}}\nchannels: {status: {type: page, folder: page}}\nregions: [{code: eu, name: Europe}]" +
 		"\ncomponents:" + components.String() + "\nprobes:" + probes.String() + "\nrules:" + judges.String()
 }
 

@@ -43,6 +43,7 @@ regions:
 components:
   - {id: api, name: Management API}
   - {id: evaluation, name: Evaluation Engine}
+severities: {P0: {hold: 0s}, P1: {hold: 0s}, P2: {hold: 0s}}
 `
 
 const reloadRules = `

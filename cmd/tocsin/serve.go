@@ -21,6 +21,7 @@ import (
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/store"
 	"github.com/featuresignals/tocsin/telemetry/probe"
+	"github.com/featuresignals/tocsin/templates"
 )
 
 // serveCmd runs the service.
@@ -63,7 +64,7 @@ func (c *serveCmd) Run(w *world) error {
 
 	k := &keeper{world: w, logger: logger, db: db, count: publisher.NewMetrics(registry, db.Queues).Count}
 	k.desk, err = incident.NewDesk(w.ctx, incident.Options{
-		Config: config, Log: db, Logger: logger, Judged: judged, Stored: k.wake, Point: w.point,
+		Config: config, Log: db, Logger: logger, Judged: judged, Stored: k.wake, Point: w.point, Fit: templates.Fit,
 	})
 	if err != nil {
 		return err
@@ -76,7 +77,12 @@ func (c *serveCmd) Run(w *world) error {
 
 	// Both addresses are taken before anything is judged or sent: a service
 	// that cannot be seen is not to speak.
-	public, private := servers(config, k, k.health, registry)
+	people, err := k.private(registry)
+	if err != nil {
+		return err
+	}
+	k.console = people.console
+	public, private := server(config.Listen.Public, k), server(config.Listen.Private, people.mux)
 	outside, err := listen(w.ctx, public)
 	if err != nil {
 		return err
@@ -90,14 +96,19 @@ func (c *serveCmd) Run(w *world) error {
 	g, ctx := errgroup.WithContext(w.ctx)
 	g.Go(func() error { return k.desk.Run(ctx) })
 	g.Go(func() error { return k.prober.Run(ctx) })
+	g.Go(func() error { return people.guard.Run(ctx) })
+	g.Go(func() error { return people.console.Run(ctx) })
 	k.begin(ctx, g, first, files.read)
 	defer k.close()
 	g.Go(func() error { return k.follow(ctx, files, hup) })
 	g.Go(func() error { return serveHTTP(ctx, public, outside) })
 	g.Go(func() error { return serveHTTP(ctx, private, inside) })
 	g.Go(func() error { return everyHour(ctx, k.tidy) })
-	logger.Info("serving", "page", config.Listen.Public, "private", config.Listen.Private, "rules", len(config.Rules),
-		"sum", short(files.read.sum), "resumed", judged, "hold_before_first_post", 0)
+	if all, err := db.Tokens(ctx); err == nil && len(all) == 0 {
+		logger.Warn("nobody can sign in to the console yet: tocsin token make NAME --role admin")
+	}
+	logger.Info("serving", "page", config.Listen.Public, "console", config.Listen.Private, "rules", len(config.Rules),
+		"sum", short(files.read.sum), "resumed", judged)
 	err = g.Wait()
 	if err == nil {
 		logger.Info("stopped")

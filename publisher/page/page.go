@@ -67,6 +67,9 @@ func (c *Channel) Name() string { return c.name }
 // Publish brings the folder in line with d.Public. The receipt is a hash over
 // the names and the content of all files.
 func (c *Channel) Publish(ctx context.Context, d publisher.Delivery) (string, error) {
+	if d.Notice != nil {
+		return "", fmt.Errorf("page %q: a call to people has no place on it: %w", c.name, publisher.ErrPermanent)
+	}
 	files, err := c.Render(d.Public)
 	if err != nil {
 		// The same value would fail in the same way for ever; the next event

@@ -172,7 +172,7 @@ func p1() templates.Public {
 		Workaround: "Raise the time-out of your SDK to 10 seconds", Integrity: "not impacted", Began: today(10, 20), Detected: today(10, 25), Next: today(11, 30), Every: time.Hour,
 	}
 	for n, u := range []templates.Update{
-		{State: "identified", Trend: "better", Figure: "the slowest 1 % of requests take more than 2.5 s", Said: today(10, 30)},
+		{State: "identified", Trend: "better", Figure: "the slowest 1 % of requests take more than 2.5 s", Said: today(10, 30), Integrity: "not impacted", Text: "A cache was sized too small in a release of this morning.\nWe are making it larger, region by region."},
 		{State: "investigating", Trend: "new", Figure: "the slowest 1 % of requests take more than 5.6 s", Said: today(10, 25), Late: true},
 	} {
 		u.Number, u.ID = 2-n, fmt.Sprintf("%s-%d", slow.ID, 2-n)

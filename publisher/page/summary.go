@@ -226,7 +226,7 @@ func lastKnown(p templates.Public, c templates.Component, region string, now tem
 	status = templates.Operational
 	for _, i := range p.Incidents {
 		touched := region == "" || i.AllRegions || slices.ContainsFunc(i.Regions, func(r templates.Region) bool { return r.Code == region })
-		if i.Component.ID != c.ID || !touched {
+		if !isAbout(i, c.ID) || !touched {
 			continue
 		}
 		s := ofPhrase(i.Status)
@@ -238,6 +238,12 @@ func lastKnown(p templates.Public, c templates.Component, region string, now tem
 		}
 	}
 	return status, now != templates.NotWatched && now != "" || status != templates.Operational
+}
+
+// isAbout reports whether an incident is about a component, by itself or since
+// one of that component was merged into it.
+func isAbout(i templates.Incident, component string) bool {
+	return i.Component.ID == component || slices.Contains(i.Also, component)
 }
 
 func rankOf(s templates.Status) int {
@@ -278,8 +284,10 @@ func (c *Channel) summaryIncident(p templates.Public, i templates.Incident) (sum
 	if !i.Resolved.IsZero() {
 		v.ResolvedAt = new(stamp(i.Resolved))
 	}
-	if n := slices.IndexFunc(p.Components, func(comp templates.Component) bool { return comp.ID == i.Component.ID }); n >= 0 {
-		v.Components = append(v.Components, components(p, p.Components[n], n+1)...)
+	for n, comp := range p.Components {
+		if isAbout(i, comp.ID) {
+			v.Components = append(v.Components, components(p, comp, n+1)...)
+		}
 	}
 	before := string(templates.Operational)
 	for n := len(i.Updates) - 1; n >= 0; n-- {

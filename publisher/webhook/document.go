@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -15,14 +16,15 @@ import (
 const (
 	bodyLimit    = 20_000
 	wordsLimit   = 500   // one phrase
-	messageLimit = 4_000 // the message for people
+	textLimit    = 4_000 // what a person wrote
+	messageLimit = 6_000 // the message for people
 )
 
 // mostUpdates is more than fit into a body.
 const mostUpdates = 60
 
-// document is what is posted; docs/webhooks.md explains it. All that it holds
-// comes from the public types. Times that are not known are null.
+// document is what is posted of an update; docs/webhooks.md explains it. All that
+// it holds comes from the public types. Times that are not known are null.
 type document struct {
 	Type      string `json:"type"`
 	Timestamp stamp  `json:"timestamp"`
@@ -52,6 +54,9 @@ type incidentJSON struct {
 	Detected     stamp        `json:"detected"`
 	Resolved     stamp        `json:"resolved"`
 	NextUpdate   stamp        `json:"next_update"`
+	PostMortem   stamp        `json:"post_mortem"`
+	ContinuedAs  string       `json:"continued_as,omitzero"`
+	Inside       bool         `json:"inside,omitzero"`
 	Updates      []updateJSON `json:"updates"` // newest first, the one this message is about
 	UpdatesTotal int          `json:"updates_total"`
 }
@@ -66,6 +71,8 @@ type updateJSON struct {
 	Impact     string      `json:"impact"`
 	Figure     string      `json:"figure"`
 	Trend      string      `json:"trend"`
+	Text       string      `json:"text"`
+	Integrity  string      `json:"data_integrity"`
 	Workaround string      `json:"workaround"`
 	Regions    []namedJSON `json:"regions"`
 	Late       bool        `json:"late"`
@@ -106,8 +113,17 @@ func (s stamp) MarshalJSON() ([]byte, error) {
 	return json.Marshal(t.UTC().Format(time.RFC3339))
 }
 
-// body renders the document of d, with as many of the earlier updates as fit.
+// body renders the document of d.
 func (c *Channel) body(d publisher.Delivery) ([]byte, error) {
+	if d.Notice != nil {
+		return c.noticeBody(*d.Notice)
+	}
+	return c.updateBody(d)
+}
+
+// updateBody renders the document of an update, with as many of the earlier ones
+// as fit.
+func (c *Channel) updateBody(d publisher.Delivery) ([]byte, error) {
 	doc := newDocument(d)
 	if c.Templates != nil {
 		m, err := c.Templates.Message(d.Public, *d.Incident, *d.Update)
@@ -150,7 +166,8 @@ func newDocument(d publisher.Delivery) document {
 		State: u.State, Severity: u.Severity, Impact: i.Impact, Status: u.Status, Title: clip(u.Symptom, wordsLimit),
 		Component: namedJSON{i.Component.ID, clip(i.Component.Name, wordsLimit)},
 		Regions:   named(u.Regions), AllRegions: u.AllRegions,
-		Workaround: clip(u.Workaround, wordsLimit), Integrity: i.Integrity,
+		Workaround: clip(u.Workaround, wordsLimit), Integrity: cmp.Or(u.Integrity, i.Integrity),
+		PostMortem: stamp(u.PostMortem), ContinuedAs: u.Into, Inside: d.Inside,
 		Began: stamp(i.Began), Detected: stamp(i.Detected), NextUpdate: stamp(u.Next),
 		UpdatesTotal: u.Number,
 	}
@@ -180,7 +197,7 @@ func newUpdate(u templates.Update) updateJSON {
 	return updateJSON{
 		ID: u.ID, Number: u.Number, State: u.State, Severity: u.Severity, Status: u.Status,
 		Symptom: clip(u.Symptom, wordsLimit), Impact: clip(u.Impact, wordsLimit), Figure: u.Figure,
-		Trend: u.Trend, Workaround: clip(u.Workaround, wordsLimit), Regions: named(u.Regions), Late: u.Late,
+		Trend: u.Trend, Text: clip(u.Text, textLimit), Integrity: u.Integrity, Workaround: clip(u.Workaround, wordsLimit), Regions: named(u.Regions), Late: u.Late,
 		Said: stamp(u.Said), AsOf: stamp(u.AsOf), NextUpdate: stamp(u.Next),
 	}
 }

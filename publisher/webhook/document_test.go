@@ -14,7 +14,7 @@ import (
 	"github.com/featuresignals/tocsin/templates"
 )
 
-var update = flag.Bool("update", false, "rewrite the example in docs/webhooks.md")
+var update = flag.Bool("update", false, "rewrite the examples in docs/webhooks.md")
 
 // bodyOf gives what would be posted, read back.
 func bodyOf(t *testing.T, d publisher.Delivery) (doc map[string]any, size int) {
@@ -165,10 +165,32 @@ func TestNothingKnownIsStillADocument(t *testing.T) {
 	}
 }
 
-// TestTheExampleInTheDocsIsReal compares it with what is posted, so that the
+// TestTheExamplesInTheDocsAreReal compares them with what is posted, so that the
 // two cannot drift apart.
-func TestTheExampleInTheDocsIsReal(t *testing.T) {
-	const file, begin, end = "../../docs/webhooks.md", "```json\n", "\n```\n"
+func TestTheExamplesInTheDocsAreReal(t *testing.T) {
+	c := open(t, "https://example.com", secretFile(t, secret('a', 32)))
+	for _, k := range []struct {
+		name, begin string
+		delivery    publisher.Delivery
+	}{
+		{"an update", "```json\n", delivery(2)},
+		{"a notice", "```json notice\n", notice()},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			b, err := c.body(k.delivery)
+			if err != nil {
+				t.Fatal(err)
+			}
+			isInDocs(t, k.begin, b)
+		})
+	}
+}
+
+// isInDocs holds the block of docs/webhooks.md that begins so against what is
+// posted. Every key has to be explained.
+func isInDocs(t *testing.T, begin string, posted json.RawMessage) {
+	t.Helper()
+	const file, end = "../../docs/webhooks.md", "\n```\n"
 	doc, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -176,29 +198,21 @@ func TestTheExampleInTheDocsIsReal(t *testing.T) {
 	before, rest, ok := strings.Cut(string(doc), begin)
 	have, after, ok2 := strings.Cut(rest, end)
 	if !ok || !ok2 {
-		t.Fatal("it has no ```json block")
+		t.Fatalf("it has no block that begins with %q", begin)
 	}
-	c := open(t, "https://example.com", secretFile(t, secret('a', 32)))
-	b, err := c.body(delivery(2))
+	indented, err := json.MarshalIndent(posted, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var posted json.RawMessage = b
-	want, err := json.MarshalIndent(posted, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
+	want := string(indented)
 	if *update {
-		if err := os.WriteFile(file, []byte(before+begin+string(want)+end+after), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(before+begin+want+end+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		return
-	}
-	if have != string(want) {
+	} else if have != want {
 		t.Errorf("it says\n%s\nbut posted is\n%s\n(go test ./publisher/webhook -update rewrites it)", have, want)
 	}
-	// Every key of the document is explained.
-	for line := range strings.Lines(string(want)) {
+	for line := range strings.Lines(want) {
 		if key, _, ok := strings.Cut(strings.TrimSpace(line), ":"); ok && strings.HasPrefix(key, `"`) {
 			if name := strings.Trim(key, `"`); !strings.Contains(before+after, "`"+name+"`") {
 				t.Errorf("the key %q is not explained", name)

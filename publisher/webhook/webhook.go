@@ -83,15 +83,15 @@ func New(c Config) (*Channel, error) {
 // Name gives the channel's name.
 func (c *Channel) Name() string { return c.Config.Name }
 
-// Publish posts the update that d is about. The receipt is the status of the
+// Publish posts the update or the notice that d is about. The receipt is the status of the
 // answer and the message's id.
 //
 // Only 2xx is success. 410 Gone is permanent. Everything else is tried again,
 // other 4xx too: a listener that is being deployed or has its secret changed
 // answers 401 or 404 for a while, and giving up is the loop's to decide.
 func (c *Channel) Publish(ctx context.Context, d publisher.Delivery) (string, error) {
-	if d.Key == "" || d.Incident == nil || d.Update == nil {
-		return "", fmt.Errorf("webhook %q: the delivery is about no update: %w", c.Config.Name, publisher.ErrPermanent)
+	if d.Key == "" || d.Notice == nil && (d.Incident == nil || d.Update == nil) {
+		return "", fmt.Errorf("webhook %q: the delivery is about neither an update nor a notice: %w", c.Config.Name, publisher.ErrPermanent)
 	}
 	body, err := c.body(d)
 	if err != nil {
@@ -151,10 +151,16 @@ func retryAfter(h string, now time.Time) (time.Duration, bool) {
 }
 
 // messageID is the same for every attempt of a delivery and for no other. The
-// time at which the update was said tells apart two installations, or a store
-// that was begun anew, whose incidents have the same numbers.
+// time of the update or notice tells apart two installations, or a store that
+// was begun anew, whose incidents have the same numbers.
 func messageID(d publisher.Delivery) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d", d.Channel, d.Key, d.Update.Said.UnixNano()))
+	var at time.Time
+	if d.Notice != nil {
+		at = d.Notice.At
+	} else {
+		at = d.Update.Said
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d", d.Channel, d.Key, at.UnixNano()))
 	return "msg_" + hex.EncodeToString(sum[:16])
 }
 

@@ -89,7 +89,7 @@ func delivery(number int) publisher.Delivery {
 		return templates.Update{
 			Number: number, ID: "INC-2026-0001-" + string(rune('0'+number)), State: state, Severity: severity, Status: status,
 			Regions: []templates.Region{europe}, Symptom: "elevated errors on the management API",
-			Impact: "failed requests when they change flags", Figure: figure, Trend: trend,
+			Impact: "failed requests when they change flags", Figure: figure, Trend: trend, Integrity: "under review",
 			Said: said, AsOf: said.Add(-time.Minute), Next: next,
 		}
 	}
@@ -105,7 +105,7 @@ func delivery(number int) publisher.Delivery {
 			update(1, "investigating", "P1", "Partial service", "new", "about 15 % of requests", at(10, 33), at(11, 33)),
 		},
 	}
-	inc.Updates[1].Calm = 2 * time.Minute
+	inc.Updates[1].Calm, inc.Updates[1].Text = 2*time.Minute, "We have added disk space to a database."
 	return publisher.Delivery{
 		Channel: "hook", Key: "INC-2026-0001/" + string(rune('0'+number)), Seq: 9, Attempt: 1,
 		Public: templates.Public{

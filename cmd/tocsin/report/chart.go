@@ -2,11 +2,11 @@ package report
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/featuresignals/tocsin/cmd/tocsin/plot"
 	"github.com/featuresignals/tocsin/rules"
 )
 
@@ -35,13 +35,13 @@ type chart struct {
 	AxisText float64
 }
 
-type box struct{ X, Y, W, H float64 }
+type box struct{ plot.Box }
 
 // Right is where a level is named.
 func (b box) Right() float64 { return b.X + b.W + 6 }
 
 // Middle is the middle from left to right.
-func (b box) Middle() float64 { return round(b.X + b.W/2) }
+func (b box) Middle() float64 { return plot.Round(b.X + b.W/2) }
 
 // MarkTop is where a mark's line begins, beside its label.
 func (c chart) MarkTop(m mark) float64 { return m.TextY - 9 }
@@ -52,10 +52,7 @@ func (c chart) MarkEnd() float64 { return c.Plot.Y + c.Plot.H }
 // LabelX is where the rows below the plot are named.
 func (c chart) LabelX() float64 { return c.Plot.X - 7 }
 
-type label struct {
-	X, Y float64
-	Text string
-}
+type label = plot.Label
 
 type limitLine struct {
 	Y, TextY float64
@@ -111,23 +108,23 @@ func draw(i Incident, to time.Time, cal calendar, z size) (c chart, ok bool) {
 	if !from.Before(until) {
 		return chart{}, false
 	}
-	p := pen{size: z, from: from, span: until.Sub(from)}
+	p := pen{size: z, Frame: plot.Frame{From: from, Span: until.Sub(from), Left: z.left, Right: z.w - z.right}}
 	p.marks = p.place(i, cal)
-	p.top = p.rowOfTop*float64(p.rows) + 6
-	p.bottom = p.top + z.plot
+	p.Top = p.rowOfTop*float64(p.rows) + 6
+	p.Bottom = p.Top + z.plot
 	p.scale(i.Signals)
 
 	c = chart{
-		Class: z.class, W: z.w, Plot: box{z.left, p.top, p.inner(), z.plot},
-		Label: p.describe(i, main, cal), Marks: p.marks, TickTop: p.bottom, AxisText: p.bottom + 15,
+		Class: z.class, W: z.w, Plot: box{plot.Box{X: z.left, Y: p.Top, W: p.inner(), H: z.plot}},
+		Label: p.describe(i, main, cal), Marks: p.marks, TickTop: p.Bottom, AxisText: p.Bottom + 15,
 	}
 	c.Line = p.path(main, func(n int) *float32 { return main.Values[n] })
 	for _, s := range i.Signals[1:] {
 		c.Others = append(c.Others, p.path(s, func(n int) *float32 { return s.Values[n] }))
 	}
 	c.Bad = p.bad(i.Signals)
-	c.YTicks = p.yTicks(main.Unit)
-	c.XTicks = p.xTicks(cal)
+	c.YTicks = p.Values(main.Unit)
+	c.XTicks = p.Times(cal.zone, p.size.xTicks)
 	c.Limits, c.Beyond = p.limits(main)
 	if main.moving {
 		c.Limit = p.path(main, func(n int) *float32 {
@@ -137,7 +134,7 @@ func draw(i Incident, to time.Time, cal calendar, z size) (c chart, ok bool) {
 			return nil
 		})
 	}
-	c.BandY = p.bottom + 24
+	c.BandY = p.Bottom + 24
 	c.Band = p.band(i, to, c.BandY)
 	c.PostsY = c.BandY + z.band + 12
 	c.Posts = p.said(i, c.PostsY)
@@ -148,27 +145,12 @@ func draw(i Incident, to time.Time, cal calendar, z size) (c chart, ok bool) {
 // pen knows where things are in a chart.
 type pen struct {
 	size
-	from        time.Time
-	span        time.Duration
-	top, bottom float64
-	low, high   float64
-	marks       []mark
-	rows        int // of labels above the plot
+	plot.Frame
+	marks []mark
+	rows  int // of labels above the plot
 }
 
-func (p pen) inner() float64 { return p.w - p.left - p.right }
-
-func (p pen) x(t time.Time) float64 {
-	share := float64(t.Sub(p.from)) / float64(p.span)
-	return round(p.left + min(max(share, 0), 1)*p.inner())
-}
-
-func (p pen) y(v float64) float64 {
-	share := (v - p.low) / (p.high - p.low)
-	return round(p.bottom - min(max(share, 0), 1)*(p.bottom-p.top))
-}
-
-func round(v float64) float64 { return math.Round(v*10) / 10 }
+func (p pen) inner() float64 { return p.Right - p.Left }
 
 // scale chooses what the plot reaches up to: all values, the mildest level, and
 // those levels that are not far above the values.
@@ -197,9 +179,9 @@ func (p *pen) scale(signals []Signal) {
 	if reach == 0 {
 		reach = 1
 	}
-	p.low, p.high = low*1.1, reach*1.08
-	if s.Unit == Ratio {
-		p.high = min(p.high, 1.04)
+	p.Low, p.High = low*1.1, reach*1.08
+	if s.Unit == plot.Ratio {
+		p.High = min(p.High, 1.04)
 	}
 }
 
@@ -220,7 +202,7 @@ func (p *pen) place(i Incident, cal calendar) []mark {
 	var out []mark
 	var free []float64 // where each row is free from
 	for _, e := range events {
-		x := p.x(e.at)
+		x := p.X(e.at)
 		m := mark{X: x, TextX: x + 4, Text: e.what + " " + cal.clock(e.at), Anchor: "start"}
 		length := float64(len(m.Text)) * p.char
 		if x+4+length > p.w {
@@ -243,41 +225,26 @@ func (p *pen) place(i Incident, cal calendar) []mark {
 	}
 	p.rows = len(free)
 	for n := range out {
-		out[n].TextY = round(12 + out[n].TextY*p.rowOfTop)
+		out[n].TextY = plot.Round(12 + out[n].TextY*p.rowOfTop)
 	}
 	return out
 }
 
 // path is a line through a signal's values, broken where there are none.
 func (p pen) path(s Signal, value func(int) *float32) string {
-	var b strings.Builder
-	open := false
-	end := p.from.Add(p.span)
-	for n := range s.Values {
-		at := s.From.Add(time.Duration(n*s.Step) * time.Minute)
+	at := func(n int) time.Time { return s.From.Add(time.Duration(n*s.Step) * time.Minute) }
+	return p.Path(len(s.Values), at, func(n int) (float64, bool) {
 		v := value(n)
-		if v == nil || at.Before(p.from) || at.After(end) {
-			open = false
-			continue
+		if v == nil {
+			return 0, false
 		}
-		word := "L"
-		if !open {
-			word = "M"
-		}
-		fmt.Fprintf(&b, "%s%s %s", word, num(p.x(at)), num(p.y(float64(*v))))
-		if !open {
-			b.WriteString("h.1") // a lone minute is a dot
-		}
-		open = true
-	}
-	return b.String()
+		return float64(*v), true
+	})
 }
-
-func num(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 // bad gives the stretches of minutes that were judged bad in any of the series.
 func (p pen) bad(signals []Signal) []box {
-	minutes := make([]bool, int(p.span/time.Minute)+1)
+	minutes := make([]bool, int(p.Span/time.Minute)+1)
 	for _, s := range signals {
 		for n := range s.Verdicts {
 			if s.Verdicts[n] != 'b' {
@@ -285,81 +252,15 @@ func (p pen) bad(signals []Signal) []box {
 			}
 			first := s.From.Add(time.Duration(n*s.Step)*time.Minute - time.Minute)
 			for m := range s.Step {
-				if at := int(first.Sub(p.from)/time.Minute) + m; at >= 0 && at < len(minutes) {
+				if at := int(first.Sub(p.From)/time.Minute) + m; at >= 0 && at < len(minutes) {
 					minutes[at] = true
 				}
 			}
 		}
 	}
 	var out []box
-	for n := 0; n < len(minutes); n++ {
-		first := n
-		for n < len(minutes) && minutes[n] {
-			n++
-		}
-		from, until := p.x(p.from.Add(time.Duration(first)*time.Minute)), p.x(p.from.Add(time.Duration(n)*time.Minute))
-		if until > from {
-			out = append(out, box{from, p.top, round(until - from), p.plot})
-		}
-	}
-	return out
-}
-
-func (p pen) yTicks(u Unit) []label {
-	factor := 1.0 // ticks are round in the unit that they are written in
-	if u == Ratio {
-		factor = 0.01
-	}
-	step := nice((p.high-p.low)/factor/4) * factor
-	var out []label
-	for v := math.Ceil(p.low/step) * step; v <= p.high; v += step {
-		text := u.spell(math.Round(v/step) * step)
-		if u == Nanos || u == Ratio {
-			text = u.spell(roundTo(v, step))
-		}
-		out = append(out, label{X: p.left - 7, Y: p.y(v), Text: text})
-	}
-	return out
-}
-
-func roundTo(v, step float64) float64 {
-	n := math.Round(v / step)
-	return math.Round(n*step*1e9) / 1e9
-}
-
-// nice is the next number up that people count in.
-func nice(v float64) float64 {
-	p := math.Pow(10, math.Floor(math.Log10(v)))
-	for _, n := range []float64{1, 2, 2.5, 5} {
-		if n*p >= v {
-			return n * p
-		}
-	}
-	return 10 * p
-}
-
-// xTicks are at whole times of the zone.
-func (p pen) xTicks(cal calendar) []label {
-	minutes := p.span.Minutes() / float64(p.size.xTicks)
-	step := 5
-	for _, n := range []int{5, 10, 15, 20, 30, 60, 120, 180, 360, 720, 1440, 2880, 7 * 1440, 14 * 1440} {
-		if step = n; float64(n) >= minutes {
-			break
-		}
-	}
-	local := p.from.In(cal.zone)
-	at := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, cal.zone)
-	end := p.from.Add(p.span)
-	var out []label
-	for ; !at.After(end); at = at.Add(time.Duration(step) * time.Minute) {
-		if at.Before(p.from) {
-			continue
-		}
-		text := at.Format("15:04")
-		if step >= 1440 || at.Hour() == 0 && at.Minute() == 0 {
-			text = at.Format("2 Jan")
-		}
-		out = append(out, label{X: p.x(at), Text: text})
+	for _, b := range p.Stretches(func(n int) bool { return n < len(minutes) && minutes[n] }) {
+		out = append(out, box{b})
 	}
 	return out
 }
@@ -368,22 +269,20 @@ func (p pen) xTicks(cal calendar) []label {
 func (p pen) limits(s Signal) (lines []limitLine, beyond string) {
 	var above []string
 	for _, l := range s.Levels {
-		if l.Limit > p.high {
-			above = append(above, l.Severity.String()+" "+s.Unit.spell(l.Limit))
+		if l.Limit > p.High {
+			above = append(above, l.Severity.String()+" "+s.Unit.Spell(l.Limit))
 			continue
 		}
-		y := p.y(l.Limit)
-		lines = append(lines, limitLine{Y: y, TextY: y, Text: l.Severity.String() + " " + s.Unit.spell(l.Limit), Class: class(l.Severity)})
+		y := p.Y(l.Limit)
+		lines = append(lines, limitLine{Y: y, TextY: y, Text: l.Severity.String() + " " + s.Unit.Spell(l.Limit), Class: class(l.Severity)})
 	}
-	for n := 1; n < len(lines); n++ { // from the top down
-		lines[n].TextY = max(lines[n].TextY, lines[n-1].TextY+12)
+	at := make([]plot.Label, len(lines))
+	for n, l := range lines {
+		at[n].Y = l.TextY
 	}
-	for n := len(lines) - 1; n >= 0; n-- {
-		limit := p.bottom
-		if n+1 < len(lines) {
-			limit = lines[n+1].TextY - 12
-		}
-		lines[n].TextY = min(lines[n].TextY, limit)
+	plot.Apart(at, 12, p.Bottom)
+	for n := range lines {
+		lines[n].TextY = at[n].Y
 	}
 	if len(above) > 0 {
 		beyond = "↑ " + strings.Join(above, ", ")
@@ -402,8 +301,8 @@ func (p pen) band(i Incident, to time.Time, y float64) []segment {
 		if s.Severity == rules.SeverityNone {
 			continue
 		}
-		x := p.x(s.At)
-		seg := segment{box{x, y, round(p.x(until) - x), p.size.band}, "", class(s.Severity)}
+		x := p.X(s.At)
+		seg := segment{box{plot.Box{X: x, Y: y, W: plot.Round(p.X(until) - x), H: p.size.band}}, "", class(s.Severity)}
 		if seg.W >= 18 {
 			seg.Text = s.Severity.String()
 		}
@@ -419,9 +318,9 @@ func (p pen) said(i Incident, y float64) []label {
 	var out []label
 	next := 0.0
 	for _, post := range i.Posts {
-		x := p.x(post.Said)
+		x := p.X(post.Said)
 		if at := max(x, next); at-x <= far {
-			out = append(out, label{round(at), y, strconv.Itoa(post.Number)})
+			out = append(out, label{X: plot.Round(at), Y: y, Text: strconv.Itoa(post.Number)})
 			next = at + room
 		}
 	}
@@ -436,9 +335,9 @@ func (p pen) describe(i Incident, s Signal, cal calendar) string {
 			top = v
 		}
 	}
-	text := fmt.Sprintf("%s of %s from %s", s.Signal, series(s.Service, s.Region), cal.stretch(p.from, p.from.Add(p.span)))
+	text := fmt.Sprintf("%s of %s from %s", s.Signal, series(s.Service, s.Region), cal.stretch(p.From, p.From.Add(p.Span)))
 	if top != nil {
-		text += ", at most " + s.Unit.spell(float64(*top))
+		text += ", at most " + s.Unit.Spell(float64(*top))
 	}
 	return text + fmt.Sprintf("; worst severity %s", i.Peak)
 }

@@ -41,7 +41,7 @@ type Collector struct {
 // read. ledger, which may be nil, is what was judged live.
 func NewCollector(config *rules.Config, words *templates.Set, ledger *Ledger) *Collector {
 	return &Collector{
-		config: config, words: words, rehearsal: incident.NewRehearsal(config), ledger: ledger,
+		config: config, words: words, rehearsal: incident.NewRehearsal(config.WithoutPeople()), ledger: ledger,
 		tracks: map[seriesKey]*track{}, rows: map[string][]*track{},
 		tallies: map[incident.ID]*tally{}, posts: map[string]int{},
 	}
@@ -180,16 +180,16 @@ func (c *Collector) say(now incident.Incident, u incident.Update) (title, text s
 	if now.State == incident.StateResolved {
 		board.Open, board.Past = nil, board.Open
 	}
-	public := publisher.Project(c.config, board, u.AsOf, u.Said)
-	list := slices.Concat(public.Incidents, public.Past)
-	if len(list) == 0 || len(list[0].Updates) == 0 {
-		return "", "", fmt.Errorf("update %d of %s is not public", u.Number, now.ID)
-	}
-	form, err := c.words.Update(public, list[0], list[0].Updates[0])
+	row := publisher.Row{Key: fmt.Sprintf("%s/%d", now.ID, u.Number)}
+	d, err := publisher.Prepare(c.config, board, row, u.AsOf, u.Said)
 	if err != nil {
 		return "", "", err
 	}
-	if text, err = c.words.Body(public, list[0], list[0].Updates[0]); err != nil {
+	form, err := c.words.Update(d.Public, *d.Incident, *d.Update)
+	if err != nil {
+		return "", "", err
+	}
+	if text, err = c.words.Body(d.Public, *d.Incident, *d.Update); err != nil {
 		return "", "", err
 	}
 	first, _, _ := strings.Cut(form, "\n")

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/featuresignals/tocsin/cmd/tocsin/plot"
 	"github.com/featuresignals/tocsin/incident"
 )
 
@@ -22,10 +23,10 @@ var styleText string
 // The page is one file that asks for nothing else, and runs no script.
 var page = template.Must(template.New("report.html").Funcs(template.FuncMap{
 	"class":     class,
-	"lasting":   func(minutes int) string { return lasting(time.Duration(minutes) * time.Minute) },
-	"thousands": thousands,
+	"lasting":   func(minutes int) string { return plot.Lasting(time.Duration(minutes) * time.Minute) },
+	"thousands": plot.Thousands,
 	"paragraph": func(s string) []string { return strings.Split(s, "\n\n") },
-	"join":      enumerate,
+	"join":      plot.Enumerate,
 	"places":    places,
 }).Parse(pageText))
 
@@ -119,7 +120,7 @@ func (r *Report) view() view {
 	cal := calendar{r.zone}
 	v := view{
 		Report: r, Style: template.CSS(styleText), Cal: cal, Strip: r.strip(cal),
-		Period: cal.full(r.From) + " – " + cal.full(r.To), Length: lasting(r.To.Sub(r.From)),
+		Period: cal.full(r.From) + " – " + cal.full(r.To), Length: plot.Lasting(r.To.Sub(r.From)),
 	}
 	v.Cards = r.figures(cal)
 	tags := map[incident.ID]string{}
@@ -149,7 +150,7 @@ func (r *Report) cards(list []Incident, cal calendar, prefix string, tag func(In
 		if chosen[i.ID] {
 			shown = append(shown, r.card(i, cal, prefix, tag(i)))
 		} else {
-			rest = append(rest, card{Incident: i, Anchor: prefix + string(i.ID), When: when(i, cal), Lasted: lasting(i.lasted(r.To))})
+			rest = append(rest, card{Incident: i, Anchor: prefix + string(i.ID), When: when(i, cal), Lasted: plot.Lasting(i.lasted(r.To))})
 		}
 	}
 	return shown, rest
@@ -189,17 +190,17 @@ func (r *Report) figures(cal calendar) []figure {
 			f.Turn = map[bool]string{true: "worse", false: "better"}[is > old]
 		}
 	}
-	span := func(m int) string { return lasting(time.Duration(m) * time.Minute) }
+	span := func(m int) string { return plot.Lasting(time.Duration(m) * time.Minute) }
 
-	incidents := figure{Name: "Incidents", Value: thousands(s.Incidents)}
+	incidents := figure{Name: "Incidents", Value: plot.Thousands(s.Incidents)}
 	force := figure{Name: "Time in force", Value: span(s.Minutes)}
 	for n, c := range s.Severities {
-		count := row{Name: c.Severity.String(), Value: thousands(c.Incidents), Class: class(c.Severity)}
+		count := row{Name: c.Severity.String(), Value: plot.Thousands(c.Incidents), Class: class(c.Severity)}
 		minutes := row{Name: c.Severity.String(), Value: span(c.Minutes), Class: class(c.Severity), Share: float64(c.Minutes) / float64(max(s.Minutes, 1)) * 100}
 		old := SeverityCount{}
 		if was != nil {
 			old = was.Severities[n]
-			count.Was, minutes.Was = thousands(old.Incidents), span(old.Minutes)
+			count.Was, minutes.Was = plot.Thousands(old.Incidents), span(old.Minutes)
 		}
 		if c.Incidents > 0 || old.Incidents > 0 {
 			incidents.Rows = append(incidents.Rows, count)
@@ -211,33 +212,33 @@ func (r *Report) figures(cal calendar) []figure {
 			force.Bar = append(force.Bar, minutes)
 		}
 	}
-	night := figure{Name: "Nights woken", Value: thousands(s.Nights.Woken), Unit: "of " + thousands(s.Nights.All)}
-	wakings := row{Name: "wakings, 22:00–07:00", Value: thousands(len(s.Nights.Wakings))}
+	night := figure{Name: "Nights woken", Value: plot.Thousands(s.Nights.Woken), Unit: "of " + plot.Thousands(s.Nights.All)}
+	wakings := row{Name: "wakings, 22:00–07:00", Value: plot.Thousands(len(s.Nights.Wakings))}
 	if was != nil {
-		wakings.Was = thousands(len(was.Nights.Wakings))
+		wakings.Was = plot.Thousands(len(was.Nights.Wakings))
 	}
 	night.Rows = append(night.Rows, wakings)
 	posts := figure{Name: "Posts"}
 	total, before := 0, 0
 	for _, c := range s.Channels {
 		total += c.Posts
-		one := row{Name: c.Channel, Value: thousands(c.Posts)}
+		one := row{Name: c.Channel, Value: plot.Thousands(c.Posts)}
 		if was != nil {
-			one.Was = thousands(was.posts(c.Channel))
+			one.Was = plot.Thousands(was.posts(c.Channel))
 		}
 		posts.Rows = append(posts.Rows, one)
 	}
-	posts.Value = thousands(total)
-	missed := row{Name: "promises missed", Value: thousands(s.Missed)}
+	posts.Value = plot.Thousands(total)
+	missed := row{Name: "promises missed", Value: plot.Thousands(s.Missed)}
 	if was != nil {
 		for _, c := range was.Channels {
 			before += c.Posts
 		}
-		missed.Was = thousands(was.Missed)
-		compare(&incidents, s.Incidents, was.Incidents, thousands)
+		missed.Was = plot.Thousands(was.Missed)
+		compare(&incidents, s.Incidents, was.Incidents, plot.Thousands)
 		compare(&force, s.Minutes, was.Minutes, span)
-		compare(&night, s.Nights.Woken, was.Nights.Woken, thousands)
-		compare(&posts, total, before, thousands)
+		compare(&night, s.Nights.Woken, was.Nights.Woken, plot.Thousands)
+		compare(&posts, total, before, plot.Thousands)
 	}
 	posts.Rows = append(posts.Rows, missed)
 	return []figure{incidents, force, night, posts}
@@ -245,7 +246,7 @@ func (r *Report) figures(cal calendar) []figure {
 
 func (r *Report) card(i Incident, cal calendar, prefix, tag string) card {
 	c := card{
-		Incident: i, Anchor: prefix + string(i.ID), Lasted: lasting(i.lasted(r.To)), Story: i.story(cal, r.To)[1:],
+		Incident: i, Anchor: prefix + string(i.ID), Lasted: plot.Lasting(i.lasted(r.To)), Story: i.story(cal, r.To)[1:],
 		When: when(i, cal),
 	}
 	for _, t := range []struct {
@@ -276,7 +277,7 @@ func (r *Report) card(i Incident, cal calendar, prefix, tag string) card {
 			others = append(others, series(s.Service, s.Region))
 		}
 		if len(others) > 0 {
-			c.Also = "thin: " + enumerate(others)
+			c.Also = "thin: " + plot.Enumerate(others)
 		}
 	}
 	for _, p := range i.Posts {
@@ -304,7 +305,7 @@ func (r *Report) diffView(cal calendar) *diffView {
 			i, _ = r.Against.find(c.Other)
 			v.Href = r.Against.href(i)
 		}
-		v.Name, v.Class, v.Peak, v.By = i.Name, class(i.Peak), i.Peak.String(), enumerate(i.ruleIDs())
+		v.Name, v.Class, v.Peak, v.By = i.Name, class(i.Peak), i.Peak.String(), plot.Enumerate(i.ruleIDs())
 		v.When = when(i, cal)
 		for _, f := range c.Fields {
 			was, is := cal.change(f, i.Began)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/featuresignals/tocsin/cmd/tocsin/plot"
 	"github.com/featuresignals/tocsin/evaluator"
 	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/rules"
@@ -52,7 +53,7 @@ func NewLedger(config *rules.Config, turns []incident.Turn, judged map[string][]
 // cell is one rule and series on both sides.
 type cell struct {
 	key    seriesKey
-	unit   Unit
+	unit   plot.Unit
 	ledger *Ledger
 	live   incident.Turn // that holds now
 	round  int32         // in which it was judged last
@@ -63,7 +64,7 @@ func (l *Ledger) cell(source string, key seriesKey) *cell {
 	c := l.byKey[key]
 	if c == nil {
 		rule, _ := l.config.Rule(key.rule)
-		c = &cell{key: key, ledger: l, unit: unitOf(rule.Signal)}
+		c = &cell{key: key, ledger: l, unit: plot.UnitOf(rule.Signal)}
 		l.byKey[key] = c
 		l.cells[source] = append(l.cells[source], c)
 	}

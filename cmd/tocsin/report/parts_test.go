@@ -363,21 +363,6 @@ func TestLevelsAreSpelledAsWritten(t *testing.T) {
 	}
 }
 
-func TestValuesForPeople(t *testing.T) {
-	for want, got := range map[string]string{
-		"0.123 %": Ratio.spell(0.00123), "15 %": Ratio.spell(0.15), "100 %": Ratio.spell(1), "0 %": Ratio.spell(0),
-		"800 ms": Nanos.spell(8e8), "1.25 s": Nanos.spell(1.25e9), "5 min": Nanos.spell(300e9), "950 µs": Nanos.spell(950e3),
-		"12.5/min": PerMinute.spell(12.5), "14.4×": Factor.spell(14.4), "3 min": Minutes.spell(3), "no value": Plain.spell(math.NaN()),
-		"0 min": lasting(0), "59 min": lasting(59 * time.Minute), "2 h 5 min": lasting(125 * time.Minute), "24 h 25 min": lasting(1465 * time.Minute),
-		"7 d": lasting(7 * 24 * time.Hour), "3 d 4 h": lasting(76*time.Hour + 10*time.Minute),
-		"a, b and c": enumerate([]string{"a", "b", "c"}), "1 234 567": strings.ReplaceAll(thousands(1234567), "\u202f", " "),
-	} {
-		if got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}
-
 // Days have as many lanes as they need, and no bar covers another's name.
 func TestLanes(t *testing.T) {
 	got := lanes([]bar{{Left: 50, Width: 1}, {Left: 10, Width: 1}, {Left: 13, Width: 1}, {Left: 20, Width: 20, Inside: true}, {Left: 95, Width: 1, Flip: true}}, 2)

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/featuresignals/tocsin/cmd/tocsin/plot"
 	"github.com/featuresignals/tocsin/evaluator"
 	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/rules"
@@ -155,7 +156,7 @@ type Signal struct {
 	Service  string      `json:"service"`
 	Region   string      `json:"region"`
 	Signal   string      `json:"signal"` // as in the rules: error_rate, p99, …
-	Unit     Unit        `json:"unit"`
+	Unit     plot.Unit   `json:"unit"`
 	Levels   []Threshold `json:"levels"`   // worst first; empty where no fixed value is the limit
 	Recover  *float64    `json:"recover"`  // within it, it is well; null where no fixed value is the limit
 	From     time.Time   `json:"from"`     // end of the first judged minute
@@ -268,7 +269,7 @@ type Verdict struct {
 	Limit    *float64       `json:"limit"`
 	Requests uint64         `json:"requests"`
 	Errors   uint64         `json:"errors"`
-	Unit     Unit           `json:"unit"`
+	Unit     plot.Unit      `json:"unit"`
 }
 
 func (v Verdict) same(o Verdict) bool { return v.Now == o.Now && v.Held == o.Held }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/featuresignals/tocsin/cmd/tocsin/plot"
 	"github.com/featuresignals/tocsin/rules"
 )
 
@@ -93,10 +94,10 @@ func ruleFields(r rules.Rule) []line {
 	n.add("codes", spellCodes(r.Signal.Codes))
 	if r.Signal.Objective != 0 {
 		n.add("objective", spellShare(r.Signal.Objective))
-		n.add("period", spellDuration(r.Signal.Period))
+		n.add("period", plot.Duration(r.Signal.Period))
 	}
 	if r.Signal.Slow != 0 {
-		n.add("slower_than", spellDuration(r.Signal.Slow))
+		n.add("slower_than", plot.Duration(r.Signal.Slow))
 	}
 	n.add("gauge", r.Signal.Gauge)
 	if r.Signal.Kind == rules.KindSilence {
@@ -117,7 +118,7 @@ func ruleFields(r rules.Rule) []line {
 		n.add("where.attributes."+a.Key, spellPatterns(a.Patterns))
 	}
 	if r.Window != 0 {
-		n.add("window", spellDuration(r.Window))
+		n.add("window", plot.Duration(r.Window))
 	}
 	for _, l := range r.Levels {
 		n.add(l.Severity.String(), spellLevel(l, r.Signal))
@@ -125,7 +126,7 @@ func ruleFields(r rules.Rule) []line {
 	n.add("recover", spellRecover(r))
 	n.add("confidence", spellShare(r.Confidence))
 	if r.Baseline != (rules.Baseline{}) {
-		n.add("baseline", spellDuration(r.Baseline.Ago)+" ago, over "+spellDuration(r.Baseline.Over))
+		n.add("baseline", plot.Duration(r.Baseline.Ago)+" ago, over "+plot.Duration(r.Baseline.Over))
 	}
 	n.add("spread", spellSpread(r.Spread))
 	for i, o := range r.Overrides {
@@ -148,16 +149,16 @@ func gist(r rules.Rule) []line {
 
 // spellLimit writes a limit as the rules do.
 func spellLimit(v float64, s rules.Signal) string {
-	switch unitOf(s) {
-	case Ratio:
+	switch plot.UnitOf(s) {
+	case plot.Ratio:
 		return spellShare(v)
-	case Nanos:
-		return spellDuration(time.Duration(v))
-	case PerMinute:
-		return digits(v) + "/min"
-	case Factor:
-		return digits(v) + "x"
-	case Minutes, Plain:
+	case plot.Nanos:
+		return plot.Duration(time.Duration(v))
+	case plot.PerMinute:
+		return plot.Digits(v) + "/min"
+	case plot.Factor:
+		return plot.Digits(v) + "x"
+	case plot.Minutes, plot.Plain:
 	}
 	return strconv.FormatFloat(v, 'g', -1, 64)
 }
@@ -173,7 +174,7 @@ func spellLevel(l rules.Level, s rules.Signal) string {
 	case s.Kind == rules.KindBurnRate:
 		var pairs []string
 		for _, b := range l.Burn {
-			pairs = append(pairs, fmt.Sprintf("%sx over %s and %s", digits(b.Factor), spellDuration(b.Long), spellDuration(b.Short)))
+			pairs = append(pairs, fmt.Sprintf("%sx over %s and %s", plot.Digits(b.Factor), plot.Duration(b.Long), plot.Duration(b.Short)))
 		}
 		parts = append(parts, "burn "+strings.Join(pairs, " or "))
 	case s.Kind == rules.KindSilence:
@@ -181,9 +182,9 @@ func spellLevel(l rules.Level, s rules.Signal) string {
 		parts = append(parts, word+" "+spellLimit(l.Limit, s))
 	}
 	if l.Times != 0 {
-		parts = append(parts, map[bool]string{false: "over", true: "under"}[l.Under]+" "+digits(l.Times)+"x the baseline")
+		parts = append(parts, map[bool]string{false: "over", true: "under"}[l.Under]+" "+plot.Digits(l.Times)+"x the baseline")
 	}
-	parts = append(parts, "for "+spellDuration(l.For))
+	parts = append(parts, "for "+plot.Duration(l.For))
 	if len(l.ConfirmWith) > 0 {
 		parts = append(parts, "confirmed by "+strings.Join(l.ConfirmWith, " or "))
 	}
@@ -202,7 +203,7 @@ func spellRecover(r rules.Rule) string {
 	if r.Signal.Kind != rules.KindSilence && !math.IsInf(r.Recover.Limit, 0) {
 		limit = word + spellLimit(r.Recover.Limit, r.Signal) + ", "
 	}
-	return limit + "for " + spellDuration(r.Recover.For)
+	return limit + "for " + plot.Duration(r.Recover.For)
 }
 
 func spellSpread(list []rules.Spread) string {
@@ -282,8 +283,8 @@ func settings(c *rules.Config) []line {
 	for _, sev := range rules.Severities {
 		n.add("severity "+sev.String(), spellPolicy(c, sev))
 	}
-	n.add("reopen_within", spellDuration(c.ReopenWithin))
-	n.add("lag", spellDuration(c.SigNoz.Lag))
+	n.add("reopen_within", plot.Duration(c.ReopenWithin))
+	n.add("lag", plot.Duration(c.SigNoz.Lag))
 	for _, comp := range c.Components {
 		n.add("component "+comp.ID, strings.TrimSpace(comp.Name+" "+spellAfter("depends on ", comp.DependsOn)))
 	}
@@ -313,9 +314,9 @@ func spellPolicy(c *rules.Config, sev rules.Severity) string {
 	p := c.Policies[sev]
 	var steps []string
 	for _, s := range p.Cadence {
-		t := "every " + spellDuration(s.Every)
+		t := "every " + plot.Duration(s.Every)
 		if s.For != 0 {
-			t += " for " + spellDuration(s.For)
+			t += " for " + plot.Duration(s.For)
 		}
 		steps = append(steps, t)
 	}
@@ -324,7 +325,7 @@ func spellPolicy(c *rules.Config, sev rules.Severity) string {
 		parts = append(parts, "not public")
 	}
 	if p.Hold != 0 {
-		parts = append(parts, "held for "+spellDuration(p.Hold))
+		parts = append(parts, "held for "+plot.Duration(p.Hold))
 	}
 	if heard := c.Hears(sev); len(heard) > 0 {
 		parts = append(parts, "to "+strings.Join(heard, ", "))
@@ -340,7 +341,7 @@ func spellMaintenance(m rules.Maintenance) string {
 			days = append(days, strings.ToLower(d.String()))
 		}
 		at := m.Weekly.At
-		when := fmt.Sprintf("%s at %02d:%02d for %s", strings.Join(days, ", "), int(at/time.Hour), int(at%time.Hour/time.Minute), spellDuration(m.Weekly.For))
+		when := fmt.Sprintf("%s at %02d:%02d for %s", strings.Join(days, ", "), int(at/time.Hour), int(at%time.Hour/time.Minute), plot.Duration(m.Weekly.For))
 		if m.Weekly.Zone != nil {
 			when += " " + m.Weekly.Zone.String()
 		}

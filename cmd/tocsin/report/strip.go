@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/featuresignals/tocsin/cmd/tocsin/plot"
 )
 
 // strip is the time that was replayed, a row a day, so that nights stand below
@@ -56,7 +58,7 @@ func (r *Report) strip(cal calendar) strip {
 		}
 		d := day{
 			Name: from.Format("Mon 2 Jan"), Date: from.Format(time.DateOnly), Weekend: from.Weekday() == time.Saturday || from.Weekday() == time.Sunday,
-			Before: round(share(r.From)), After: round(100 - share(r.To)),
+			Before: plot.Round(share(r.From)), After: plot.Round(100 - share(r.To)),
 		}
 		d.Bars = lanes(bars(r.Incidents, from, to, r.To, share, cal, nil), 0)
 		d.Lanes = height(d.Bars, 1)
@@ -107,9 +109,9 @@ func bars(list []Incident, from, to, end time.Time, share func(time.Time) float6
 		}
 		left := share(i.Began)
 		b := bar{
-			Left: round(left), Width: round(max(share(i.end(end))-left, 0.5)), Class: class(i.Peak), Other: of != nil,
+			Left: plot.Round(left), Width: plot.Round(max(share(i.end(end))-left, 0.5)), Class: class(i.Peak), Other: of != nil,
 			Text: i.Peak.String(), Href: of.href(i),
-			Title: fmt.Sprintf("%s %s %s, %s, %s", i.ID, i.Peak, i.Name, cal.stretch(i.Began, i.end(end)), lasting(i.lasted(end))),
+			Title: fmt.Sprintf("%s %s %s, %s, %s", i.ID, i.Peak, i.Name, cal.stretch(i.Began, i.end(end)), plot.Lasting(i.lasted(end))),
 		}
 		b.Inside = b.Width >= 8
 		if b.Inside {

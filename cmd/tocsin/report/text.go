@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/featuresignals/tocsin/cmd/tocsin/plot"
 	"github.com/featuresignals/tocsin/rules"
 )
 
@@ -86,7 +87,7 @@ func (t *text) columns(rows []string) {
 
 func (t *text) head() {
 	t.line("What %s would have said", t.Config)
-	t.line("%s – %s (%s), %s", t.cal.full(t.From), t.cal.full(t.To), t.Zone, lasting(t.To.Sub(t.From)))
+	t.line("%s – %s (%s), %s", t.cal.full(t.From), t.cal.full(t.To), t.Zone, plot.Lasting(t.To.Sub(t.From)))
 	t.line("")
 }
 
@@ -99,9 +100,9 @@ func (t *text) summary() {
 	}
 	// count writes one of the numbers, and the other side's where it is another.
 	count := func(of func(*Summary) int) string {
-		n := thousands(of(&s))
+		n := plot.Thousands(of(&s))
 		if was != nil && of(was) != of(&s) {
-			n += " (" + thousands(of(was)) + ")"
+			n += " (" + plot.Thousands(of(was)) + ")"
 		}
 		return n
 	}
@@ -181,9 +182,9 @@ func (a *Against) sentence() string {
 		n[c.Kind]++
 	}
 	if len(a.Changes) == 0 {
-		return plural(a.Same, "incident is the same, and there is", "incidents are the same, and there are") + " no other."
+		return plot.Plural(a.Same, "incident is the same, and there is", "incidents are the same, and there are") + " no other."
 	}
-	verb := func(n int, one, many string) string { return plural(n, "incident "+one, "incidents "+many) }
+	verb := func(n int, one, many string) string { return plot.Plural(n, "incident "+one, "incidents "+many) }
 	return fmt.Sprintf("%s, %s, %s, %s.", verb(n[Appears], "appears", "appear"), verb(n[Vanishes], "vanishes", "vanish"),
 		verb(n[Changes], "changes", "change"), verb(a.Same, "is the same", "are the same"))
 }
@@ -262,7 +263,7 @@ func (t *text) record() {
 	rows := []string{"", "minutes\trule\tseries\tlive\treplay"}
 	for n, d := range r.Differences {
 		if n == mostPrinted {
-			rows = append(rows, fmt.Sprintf("… and %s more: --format json has them", thousands(len(r.Differences)-n)))
+			rows = append(rows, fmt.Sprintf("… and %s more: --format json has them", plot.Thousands(len(r.Differences)-n)))
 			break
 		}
 		rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s", t.cal.stretch(d.From, d.To), d.Rule, series(d.Service, d.Region), d.Live.words(), d.Replay.words()))
@@ -277,17 +278,17 @@ func (r *Record) sentences(cal calendar) []string {
 	case r.Compared == 0:
 		out = append(out, "Nothing could be compared: no minute of this time was judged live.")
 	case r.Differ == 0:
-		out = append(out, fmt.Sprintf("All of %s verdicts of %s are the same.", thousands(r.Compared), cal.stretch(r.From, r.To)))
+		out = append(out, fmt.Sprintf("All of %s verdicts of %s are the same.", plot.Thousands(r.Compared), cal.stretch(r.From, r.To)))
 	default:
 		out = append(out, fmt.Sprintf("Of %s verdicts of %s (one for each minute, rule and series) %s otherwise than live. Where rules and settings "+
 			"are those that were in force then, spans that came late are the reason.",
-			thousands(r.Compared), cal.stretch(r.From, r.To), plural(r.Differ, "is", "are")))
+			plot.Thousands(r.Compared), cal.stretch(r.From, r.To), plot.Plural(r.Differ, "is", "are")))
 	}
 	if len(r.Unrecorded) > 0 {
-		out = append(out, "Not compared, since the record does not know them: "+enumerate(r.Unrecorded)+".")
+		out = append(out, "Not compared, since the record does not know them: "+plot.Enumerate(r.Unrecorded)+".")
 	}
 	if len(r.Gone) > 0 {
-		out = append(out, "Not compared, since this configuration does not know them: "+enumerate(r.Gone)+".")
+		out = append(out, "Not compared, since this configuration does not know them: "+plot.Enumerate(r.Gone)+".")
 	}
 	return out
 }
@@ -302,9 +303,9 @@ func (v Verdict) words() string {
 		s += ", " + v.Held.String() + " held"
 	}
 	if v.Requests > 0 && v.Value != nil {
-		s += " (" + v.Unit.spell(*v.Value)
-		if v.Unit == Ratio || v.Unit == Nanos {
-			s += fmt.Sprintf(", %s of %s", thousands(int(v.Errors)), thousands(int(v.Requests)))
+		s += " (" + v.Unit.Spell(*v.Value)
+		if v.Unit == plot.Ratio || v.Unit == plot.Nanos {
+			s += fmt.Sprintf(", %s of %s", plot.Thousands(int(v.Errors)), plot.Thousands(int(v.Requests)))
 		}
 		s += ")"
 	}
@@ -353,7 +354,7 @@ func (t *text) table() {
 			ended = t.cal.since(i.Began, i.Ended)
 		}
 		rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s", i.ID, t.cal.moment(i.Began), t.cal.since(i.Began, i.Detected),
-			ended, lasting(i.lasted(t.To)), i.Peak, i.Component, strings.Join(places(i.Regions), " "), len(i.Posts), strings.Join(i.ruleIDs(), " ")))
+			ended, plot.Lasting(i.lasted(t.To)), i.Peak, i.Component, strings.Join(places(i.Regions), " "), len(i.Posts), strings.Join(i.ruleIDs(), " ")))
 	}
 	t.columns(rows)
 }
@@ -361,7 +362,7 @@ func (t *text) table() {
 // incident tells one in a paragraph.
 func (t *text) incident(i Incident) {
 	t.line("")
-	t.line("%s  %s  %s in %s", i.ID, i.Peak, i.Name, enumerate(i.Places()))
+	t.line("%s  %s  %s in %s", i.ID, i.Peak, i.Name, plot.Enumerate(i.Places()))
 	for _, s := range i.story(t.cal, t.To) {
 		t.say("    ", "%s", s)
 	}
@@ -372,7 +373,7 @@ func (t *text) incident(i Incident) {
 	if len(shown) > mostPostsInText {
 		shown = shown[:mostPostsInText]
 	}
-	t.line("    %s:", plural(len(i.Posts), "post", "posts"))
+	t.line("    %s:", plot.Plural(len(i.Posts), "post", "posts"))
 	for _, p := range shown {
 		t.line("      %s  %s %s", t.cal.since(i.Began, p.Said), p.Severity, p.Title)
 	}
@@ -383,11 +384,11 @@ func (t *text) incident(i Incident) {
 
 // story is what happened, in sentences.
 func (i Incident) story(cal calendar, to time.Time) []string {
-	first := fmt.Sprintf("It began on %s, was detected %s later", cal.moment(i.Began), lasting(i.Detected.Sub(i.Began)))
+	first := fmt.Sprintf("It began on %s, was detected %s later", cal.moment(i.Began), plot.Lasting(i.Detected.Sub(i.Began)))
 	if i.Ended.IsZero() {
-		first += fmt.Sprintf(" and was still open at the end, after %s.", lasting(i.lasted(to)))
+		first += fmt.Sprintf(" and was still open at the end, after %s.", plot.Lasting(i.lasted(to)))
 	} else {
-		first += fmt.Sprintf(" and ended at %s, after %s.", cal.since(i.Began, i.Ended), lasting(i.lasted(to)))
+		first += fmt.Sprintf(" and ended at %s, after %s.", cal.since(i.Began, i.Ended), plot.Lasting(i.lasted(to)))
 	}
 	if i.UnderWay {
 		first += " It was under way when the replay begins: it may have begun earlier."
@@ -407,7 +408,7 @@ func (i Incident) story(cal calendar, to time.Time) []string {
 		steps = append(steps, s.Severity.String()+" from "+cal.since(i.Began, s.At))
 	}
 	if len(steps) > 1 {
-		out = append(out, "Severity: "+enumerate(steps)+".")
+		out = append(out, "Severity: "+plot.Enumerate(steps)+".")
 	}
 	for _, at := range i.Reopened {
 		out = append(out, fmt.Sprintf("It had been resolved, and was reopened at %s.", cal.since(i.Began, at)))
@@ -420,13 +421,13 @@ func (i Incident) story(cal calendar, to time.Time) []string {
 	if n := len(causes) - most; n > 0 {
 		causes = append(causes[:most], fmt.Sprintf("%d more", n))
 	}
-	out = append(out, "Caused by "+enumerate(causes)+".")
+	out = append(out, "Caused by "+plot.Enumerate(causes)+".")
 	times := func(list []time.Time) string {
 		var out []string
 		for _, at := range list {
 			out = append(out, cal.since(i.Began, at))
 		}
-		return enumerate(out)
+		return plot.Enumerate(out)
 	}
 	if len(i.Wakings) > 0 {
 		out = append(out, "It would have woken people at "+times(i.Wakings)+".")
@@ -446,7 +447,7 @@ func (t *text) quiet() {
 	rows := []string{}
 	for n, q := range t.Quiet {
 		if n == mostPrinted {
-			rows = append(rows, fmt.Sprintf("… and %s more: --format json has them", thousands(len(t.Quiet)-n)))
+			rows = append(rows, fmt.Sprintf("… and %s more: --format json has them", plot.Thousands(len(t.Quiet)-n)))
 			break
 		}
 		rows = append(rows, fmt.Sprintf("  %s\t%s\t%s\t%s\t%s", t.cal.moment(q.At), q.Severity, q.Rule, series(q.Service, q.Region), q.Plan))
@@ -459,7 +460,7 @@ func (t *text) rules() {
 	rows := []string{"rule\tsignal\tcomponent\tseries\tminutes judged\tbad\tunsure\tincidents\tpeak"}
 	for _, u := range t.Rules {
 		rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%d\t%s\t%s\t%s\t%d\t%s", u.Rule, u.Signal, u.Component, u.Series,
-			thousands(u.Judged), thousands(u.Bad), thousands(u.Unsure), u.Incidents, u.Peak))
+			plot.Thousands(u.Judged), plot.Thousands(u.Bad), plot.Thousands(u.Unsure), u.Incidents, u.Peak))
 	}
 	t.columns(rows)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/featuresignals/tocsin/cmd/tocsin/plot"
 	"github.com/featuresignals/tocsin/evaluator"
 	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/rules"
@@ -19,7 +20,7 @@ const around = 30 * time.Minute
 type track struct {
 	key   seriesKey
 	place int // among the findings of its newest round
-	unit  Unit
+	unit  plot.Unit
 	under bool
 
 	ring []sample
@@ -56,7 +57,7 @@ func newTrack(key seriesKey, rule rules.Rule) *track {
 		longest = max(longest, l.For)
 	}
 	n := int((keep + longest) / time.Minute)
-	t := &track{key: key, unit: unitOf(rule.Signal), ring: make([]sample, min(max(n, 60), mostTracked))}
+	t := &track{key: key, unit: plot.UnitOf(rule.Signal), ring: make([]sample, min(max(n, 60), mostTracked))}
 	t.under = len(rule.Levels) > 0 && rule.Levels[0].Under
 	return t
 }

@@ -1,4 +1,6 @@
-package report
+// Package plot writes figures for people, and says where they stand in a
+// drawing of figures over time. The replay report and the console draw with it.
+package plot
 
 import (
 	"math"
@@ -22,7 +24,8 @@ const (
 	Plain     Unit = "" // a gauge's own
 )
 
-func unitOf(s rules.Signal) Unit {
+// UnitOf gives what a rule's signal is counted in.
+func UnitOf(s rules.Signal) Unit {
 	switch s.Kind {
 	case rules.KindErrorRate, rules.KindStatusShare:
 		return Ratio
@@ -39,8 +42,8 @@ func unitOf(s rules.Signal) Unit {
 	return Plain
 }
 
-// spell writes a value for people.
-func (u Unit) spell(v float64) string {
+// Spell writes a value for people.
+func (u Unit) Spell(v float64) string {
 	switch {
 	case math.IsNaN(v):
 		return "no value"
@@ -49,36 +52,36 @@ func (u Unit) spell(v float64) string {
 	}
 	switch u {
 	case Ratio:
-		return digits(v*100) + " %"
+		return Digits(v*100) + " %"
 	case Nanos:
-		return spellTook(v)
+		return took(v)
 	case PerMinute:
-		return digits(v) + "/min"
+		return Digits(v) + "/min"
 	case Factor:
-		return digits(v) + "×"
+		return Digits(v) + "×"
 	case Minutes:
-		return digits(v) + " min"
+		return Digits(v) + " min"
 	case Plain:
 	}
-	return digits(v)
+	return Digits(v)
 }
 
-func spellTook(ns float64) string {
+func took(ns float64) string {
 	switch {
 	case ns == 0:
 		return "0 s"
 	case ns < 1e6:
-		return digits(ns/1e3) + " µs"
+		return Digits(ns/1e3) + " µs"
 	case ns < 1e9:
-		return digits(ns/1e6) + " ms"
+		return Digits(ns/1e6) + " ms"
 	case ns < 120e9:
-		return digits(ns/1e9) + " s"
+		return Digits(ns/1e9) + " s"
 	}
-	return digits(ns/60e9) + " min"
+	return Digits(ns/60e9) + " min"
 }
 
-// digits writes a number with three digits that count; whole numbers whole.
-func digits(v float64) string {
+// Digits writes a number with three Digits that count; whole numbers whole.
+func Digits(v float64) string {
 	if v == math.Trunc(v) && math.Abs(v) < 1e7 {
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
@@ -90,8 +93,8 @@ func digits(v float64) string {
 	return s
 }
 
-// spellDuration writes a duration as the rules do: 5m, 1h30m, 7d.
-func spellDuration(d time.Duration) string {
+// Duration writes a duration as the rules do: 5m, 1h30m, 7d.
+func Duration(d time.Duration) string {
 	switch {
 	case d == 0:
 		return "0s"
@@ -110,8 +113,8 @@ func spellDuration(d time.Duration) string {
 	return s
 }
 
-// lasting writes how long something took, for people: 38 min, 2 h 5 min, 30 d.
-func lasting(d time.Duration) string {
+// Lasting writes how long something took, for people: 38 min, 2 h 5 min, 30 d.
+func Lasting(d time.Duration) string {
 	m := int(d.Round(time.Minute) / time.Minute)
 	part := func(n int, unit string) string {
 		if n == 0 {
@@ -130,16 +133,16 @@ func lasting(d time.Duration) string {
 	return strconv.Itoa(m/(24*60)) + " d" + part(m/60%24, "h")
 }
 
-// plural gives a number with its noun.
-func plural(n int, one, many string) string {
+// Plural gives a number with its noun.
+func Plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return thousands(n) + " " + many
+	return Thousands(n) + " " + many
 }
 
-// thousands writes a whole number in groups of three.
-func thousands(n int) string {
+// Thousands writes a whole number in groups of three.
+func Thousands(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0; i -= 3 {
 		s = s[:i] + "\u202f" + s[i:]
@@ -147,40 +150,10 @@ func thousands(n int) string {
 	return s
 }
 
-// enumerate gives a list in words.
-func enumerate(list []string) string {
+// Enumerate gives a list in words.
+func Enumerate(list []string) string {
 	if n := len(list); n > 1 {
 		return strings.Join(list[:n-1], ", ") + " and " + list[n-1]
 	}
 	return strings.Join(list, "")
-}
-
-// calendar writes times for people, in one zone.
-type calendar struct{ zone *time.Location }
-
-func (c calendar) clock(t time.Time) string { return t.In(c.zone).Format("15:04") }
-func (c calendar) day(t time.Time) string   { return t.In(c.zone).Format("Mon 2 Jan") }
-func (c calendar) moment(t time.Time) string {
-	return c.day(t) + " " + c.clock(t)
-}
-func (c calendar) full(t time.Time) string { return t.In(c.zone).Format("Mon 2 Jan 2006 15:04") }
-
-// Moment and Full are for templates.
-func (c calendar) Moment(t time.Time) string { return c.moment(t) }
-func (c calendar) Full(t time.Time) string   { return c.full(t) }
-
-// since writes t, with the day only where it is not ref's.
-func (c calendar) since(ref, t time.Time) string {
-	if c.day(ref) == c.day(t) && t.Sub(ref).Abs() < 48*time.Hour {
-		return c.clock(t)
-	}
-	return c.moment(t)
-}
-
-// stretch writes from … to.
-func (c calendar) stretch(from, to time.Time) string {
-	if until := c.since(from, to); len(until) == len("15:04") {
-		return c.moment(from) + "–" + until
-	}
-	return c.moment(from) + " – " + c.moment(to)
 }

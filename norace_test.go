@@ -1,0 +1,6 @@
+//go:build !race
+
+package tocsin
+
+// raceDetector: see race_test.go.
+const raceDetector = false

@@ -1,0 +1,229 @@
+package publisher_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/featuresignals/tocsin/incident"
+	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/page"
+	"github.com/featuresignals/tocsin/publisher/webhook"
+	"github.com/featuresignals/tocsin/rules"
+	"github.com/featuresignals/tocsin/templates"
+)
+
+// taint marks every word that no customer may read.
+const taint = "s3cr3t"
+
+// tainted makes a configuration and a board in which everything that is private
+// holds the mark, beside incidents that customers read of.
+func tainted(t *testing.T) (*rules.Config, incident.Board) {
+	t.Helper()
+	c, err := rules.Parse([]rules.File{{Name: "tocsin.yaml", Body: []byte(`
+organisation: Acme
+regions: [{code: us, name: United States}, {code: eu, name: Europe}]
+components: [{id: api, name: API}, {id: eval, name: Evaluations}, {id: hooks, name: Webhooks}, {id: app, name: Dashboard}]
+rules:
+  - {id: errs, component: api, signal: error_rate, levels: {P0: {above: 50%}, P1: {above: 5%}}, public: {symptom: elevated errors}}
+`)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Rules[0].ID, c.Rules[0].Runbook = "errs-"+taint, "https://"+taint+".example.com/runbook"
+	c.Regions[1].Values = map[string]string{"host": taint}
+	c.Regions[1].Aliases = []string{"eu-" + taint}
+	c.People = []rules.Person{{ID: "ann-" + taint, Name: "Ann " + taint, Roles: []string{taint}, Reach: []string{"hook"}}}
+	c.Console = rules.Console{URL: "https://" + taint + ".example.com", WarRoom: "https://" + taint + ".example.com/war", Links: []rules.Link{{Title: taint, URL: taint}}}
+	c.Checklists = []rules.Checklist{{ID: taint, Title: taint, Steps: []rules.ChecklistStep{{ID: taint, Text: taint, Command: taint, Link: taint}}}}
+	c.SigNoz = rules.SigNoz{DSN: taint, PasswordFile: taint, URL: "https://" + taint + ".example.com", Region: []string{taint}}
+	c.Store.Path = taint
+
+	at := time.Date(2026, 5, 20, 12, 0, 0, 0, time.UTC)
+	by := incident.Person("ann-" + taint)
+	cause := func(region string, s rules.Severity) incident.Cause {
+		return incident.Cause{Rule: "errs-" + taint, Service: "svc-" + taint, Region: region, Severity: s, Peak: s, Began: at}
+	}
+	said := func(n int, state incident.State, s rules.Severity, text string) incident.Update {
+		return incident.Update{
+			Number: n, State: state, Severity: s, Said: at.Add(time.Duration(n) * time.Minute), AsOf: at, Value: 0.1, Text: text,
+			Words: rules.Words{Symptom: "elevated errors"}, Regions: []incident.RegionState{{Region: "eu", Severity: s}, {Region: "db-" + taint, Severity: s}},
+		}
+	}
+	// dirty gives an incident all the private things that it can have.
+	dirty := func(id incident.ID, component string) incident.Incident {
+		return incident.Incident{
+			ID: id, Component: component, State: incident.Investigating, Began: at, Detected: at, Peak: rules.P1,
+			Causes: []incident.Cause{cause("eu", rules.P1), cause("db-"+taint, rules.P1)},
+			Topic:  taint, Lead: "ann-" + taint,
+			Grade:   &incident.Grade{Severity: rules.P1, Demanded: rules.P1, By: by, Why: taint, At: at},
+			Draft:   &incident.Draft{Since: at, Text: taint, By: by},
+			Alarms:  []incident.Alarm{{Severity: rules.P1, At: at}},
+			Ack:     &incident.Ack{By: by, At: at},
+			Notices: []incident.Notice{{Number: 1, At: at, Kind: incident.Paged, To: []string{"ann-" + taint}, Role: taint, Why: taint}},
+			Tasks:   []incident.Todo{{Task: incident.Task{ID: taint, Text: taint, Command: taint, Link: taint}, Checklist: taint, To: "ann-" + taint, By: by}},
+		}
+	}
+	open := dirty("INC-2026-0001", "api")
+	open.Updates = []incident.Update{said(1, incident.Investigating, rules.P1, "We are on it."), said(2, incident.Identified, rules.P1, "It is the disk.")}
+	inside := said(3, incident.Identified, rules.P1, taint)
+	inside.Inside, inside.Words = true, rules.Words{Symptom: taint, Impact: taint, Workaround: taint}
+	open.Updates = append(open.Updates, inside)
+
+	words := rules.Words{Symptom: taint, Impact: taint, Workaround: taint}
+	private := dirty("INC-2026-0666", "eval")
+	private.Private, private.Words, private.ExplainedBy = true, words, open.ID
+	private.Updates = []incident.Update{said(1, incident.Investigating, rules.P0, taint)}
+	private.Updates[0].Words = words
+
+	held := dirty("INC-2026-0667", "hooks")
+	held.Words, held.Withheld, held.ExplainedBy = words, true, open.ID
+
+	over := dirty("INC-2026-0002", "app")
+	over.State, over.Resolved, over.Into = incident.StateResolved, at.Add(time.Hour), private.ID
+	over.Updates = []incident.Update{said(1, incident.Investigating, rules.P1, "We are on it."), said(2, incident.StateResolved, rules.P1, "")}
+	over.Updates[1].Trend, over.Updates[1].Into = incident.TrendMerged, private.ID
+	secret := dirty("INC-2026-0668", "api")
+	secret.Private, secret.State, secret.Resolved, secret.Into = true, incident.StateResolved, at, open.ID
+	secret.Component = "component-" + taint
+	secret.Updates = private.Updates
+
+	b := incident.Board{Seq: 9, Since: at, Open: []incident.Incident{private, open, held}, Past: []incident.Incident{over, secret}, Senses: map[incident.Cell]incident.Sensing{}}
+	for _, comp := range c.Components {
+		for _, region := range []string{"us", "eu", "db-" + taint} {
+			b.Senses[incident.Cell{Component: comp.ID, Region: region}] = incident.Sensing{Sense: incident.SenseSeen, Since: at}
+		}
+	}
+	return c, b
+}
+
+// TestNothingPrivateIsPublic looks for the mark, and for the numbers of private
+// incidents, in every byte that customers or their programs can get.
+func TestNothingPrivateIsPublic(t *testing.T) {
+	c, b := tainted(t)
+	now := time.Date(2026, 5, 20, 13, 30, 0, 0, time.UTC)
+	set, err := templates.Load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func(name string, content []byte) {
+		t.Helper()
+		for _, mark := range []string{taint, "INC-2026-0666", "INC-2026-0667", "INC-2026-0668"} {
+			if n := bytes.Index(content, []byte(mark)); n >= 0 {
+				t.Errorf("%s holds %s: …%s…", name, mark, content[max(0, n-80):min(len(content), n+80)])
+			}
+		}
+	}
+
+	p := publisher.Project(c, b, now, now)
+	if len(p.Incidents) != 1 || len(p.Past) != 1 || len(p.Incidents[0].Updates) != 2 {
+		t.Fatalf("customers read of %d open and %d past", len(p.Incidents), len(p.Past))
+	}
+	if p.Components[1].Status != templates.Operational || p.Components[2].Status != templates.Operational {
+		t.Errorf("the page tells that something is wrong with %+v", p.Components[1:3])
+	}
+	whole, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	look("the value", whole)
+
+	folder := filepath.Join(t.TempDir(), "page")
+	d, err := publisher.Prepare(c, b, publisher.Row{Channel: "status"}, now, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := page.New("status", folder, set).Publish(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	files := 0
+	err = filepath.WalkDir(folder, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		files++
+		body, err := os.ReadFile(path)
+		look("the file "+strings.TrimPrefix(path, folder), append([]byte(path[len(folder):]), body...))
+		return err
+	})
+	if err != nil || files < 7 {
+		t.Fatalf("%d files, %v", files, err)
+	}
+
+	for _, i := range append(p.Incidents, p.Past...) {
+		for _, u := range i.Updates {
+			update, err := set.Update(p, i, u)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := set.Message(p, i, u)
+			if err != nil {
+				t.Fatal(err)
+			}
+			look("the form of "+u.ID, []byte(update))
+			look("the message of "+u.ID, []byte(m.Subject+m.Body))
+		}
+	}
+
+	var posted [][]byte
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		posted = append(posted, body)
+	}))
+	defer server.Close()
+	secretFile := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secretFile, []byte("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hook, err := webhook.New(webhook.Config{Name: "hook", URL: server.URL, SecretFile: secretFile, Templates: set})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, public := range map[string]bool{
+		"INC-2026-0001/1": true, "INC-2026-0001/2": true, "INC-2026-0002/1": true, "INC-2026-0002/2": true,
+		"INC-2026-0666/1": false, "INC-2026-0667/1": false, "INC-2026-0668/1": false,
+	} {
+		d, err := publisher.Prepare(c, b, publisher.Row{Channel: "hook", Key: key}, now, now)
+		if (err == nil) != public {
+			t.Errorf("%s: %v", key, err)
+		}
+		if err != nil {
+			continue
+		}
+		if d.Notice != nil || d.Inside {
+			t.Errorf("%s is not public: %+v", key, d)
+		}
+		if _, err := hook.Publish(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(posted) != 4 {
+		t.Errorf("%d documents were posted, want 4", len(posted))
+	}
+	for _, body := range posted {
+		look("a webhook's document", body)
+	}
+
+	// The marks are where people on duty see them: the test looks for something.
+	d, err = publisher.Prepare(c, b, publisher.Row{Channel: "hook", Key: "INC-2026-0666/notice/1"}, now, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := set.Notice(*d.Notice)
+	if err != nil || !strings.Contains(text, taint) || !strings.Contains(text, "private") {
+		t.Errorf("the call to people is %v\n%s", err, text)
+	}
+	if _, err := page.New("status", folder, set).Publish(t.Context(), d); err == nil {
+		t.Error("the page took a call to people")
+	}
+}
