@@ -188,6 +188,14 @@ func (s scene) facts(i incident.Incident) []Fact {
 		add("Resolved", text(stamp(i.Resolved)+", after "+plot.Lasting(i.Resolved.Sub(i.Began))))
 	}
 	if i.State != incident.StateResolved {
+		if n := len(i.Alarms); n > 0 && policy.WarRoom > 0 && i.Acked.IsZero() {
+			by := i.Alarms[n-1].At.Add(policy.WarRoom)
+			add("War room", text("to be open by "+stamp(by)+", ", due(by, s.at)))
+		}
+		if policy.ResolveGoal != (rules.Within{}) {
+			by := policy.By(s.config.Business, i.Detected, policy.ResolveGoal)
+			add("To be over", text("by "+stamp(by)+", ", due(by, s.at)))
+		}
 		for _, e := range s.steps(i) {
 			add("Escalates", e)
 		}
