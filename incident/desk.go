@@ -217,18 +217,18 @@ func (d *Desk) Run(ctx context.Context) error {
 	}
 }
 
-// mend reads the log again after it gave an error: it may have stored what it
-// said it could not.
+// mend looks at the log after it gave an error: it may have stored what it said it
+// could not.
 func (d *Desk) mend(ctx context.Context) error {
 	if !d.torn {
 		return nil
 	}
-	board, err := Fold(d.Log.All(ctx))
+	s := d.state.Load()
+	board, err := s.board.fold(d.Log.After(ctx, s.board.Seq))
 	if err != nil {
 		return err
 	}
 	d.torn = false
-	s := d.state.Load()
 	if board.Seq == s.board.Seq {
 		return nil
 	}

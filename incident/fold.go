@@ -59,8 +59,10 @@ func (b Board) With(e Event) Board {
 var afterwards = []Kind{Updated, Withdrawn, Missed, Noted, Related, Assigned, Tasked, Ticked, Unticked, Assessed}
 
 // Fold gives the board on which all events of a log have happened.
-func Fold(events iter.Seq2[Event, error]) (Board, error) {
-	var b Board
+func Fold(events iter.Seq2[Event, error]) (Board, error) { return Board{}.fold(events) }
+
+// fold gives the board on which further events have happened.
+func (b Board) fold(events iter.Seq2[Event, error]) (Board, error) {
 	for e, err := range events {
 		if err != nil {
 			return Board{}, fmt.Errorf("read the timeline: %w", err)

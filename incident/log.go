@@ -71,4 +71,6 @@ type Log interface {
 	Append(ctx context.Context, b Batch) ([]Event, error)
 	// All yields every event, oldest first.
 	All(ctx context.Context) iter.Seq2[Event, error]
+	// After yields those that came after the one with that Seq, oldest first.
+	After(ctx context.Context, seq uint64) iter.Seq2[Event, error]
 }

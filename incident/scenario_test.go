@@ -183,10 +183,12 @@ func (m *memory) Append(_ context.Context, b incident.Batch) ([]incident.Event, 
 	return b.Events, nil
 }
 
-func (m *memory) All(context.Context) iter.Seq2[incident.Event, error] {
+func (m *memory) All(ctx context.Context) iter.Seq2[incident.Event, error] { return m.After(ctx, 0) }
+
+func (m *memory) After(_ context.Context, seq uint64) iter.Seq2[incident.Event, error] {
 	return func(yield func(incident.Event, error) bool) {
 		for _, e := range m.events {
-			if !yield(e, nil) {
+			if e.Seq > seq && !yield(e, nil) {
 				return
 			}
 		}

@@ -144,8 +144,11 @@ func queuePage(ctx context.Context, tx *sql.Tx, e incident.Event, p incident.Pos
 }
 
 // All yields every event, oldest first.
-func (db *DB) All(ctx context.Context) iter.Seq2[incident.Event, error] {
-	return db.events(ctx, `SELECT seq, incident, kind, at, recorded, body FROM events ORDER BY seq`)
+func (db *DB) All(ctx context.Context) iter.Seq2[incident.Event, error] { return db.After(ctx, 0) }
+
+// After yields the events that came after the one with that Seq, oldest first.
+func (db *DB) After(ctx context.Context, seq uint64) iter.Seq2[incident.Event, error] {
+	return db.events(ctx, `SELECT seq, incident, kind, at, recorded, body FROM events WHERE seq > ? ORDER BY seq`, int64(seq))
 }
 
 // Timeline yields the events of one incident, oldest first.

@@ -47,6 +47,10 @@ func (m *memory) All(context.Context) iter.Seq2[incident.Event, error] {
 	return m.of(func(incident.Event) bool { return true })
 }
 
+func (m *memory) After(_ context.Context, seq uint64) iter.Seq2[incident.Event, error] {
+	return m.of(func(e incident.Event) bool { return e.Seq > seq })
+}
+
 func (m *memory) Timeline(_ context.Context, id incident.ID) iter.Seq2[incident.Event, error] {
 	return m.of(func(e incident.Event) bool { return e.Incident == id })
 }

@@ -77,10 +77,12 @@ func (j *journal) Append(_ context.Context, b incident.Batch) ([]incident.Event,
 	return b.Events, nil
 }
 
-func (j *journal) All(context.Context) iter.Seq2[incident.Event, error] {
+func (j *journal) All(ctx context.Context) iter.Seq2[incident.Event, error] { return j.After(ctx, 0) }
+
+func (j *journal) After(_ context.Context, seq uint64) iter.Seq2[incident.Event, error] {
 	return func(yield func(incident.Event, error) bool) {
 		for _, e := range j.events {
-			if !yield(e, nil) {
+			if e.Seq > seq && !yield(e, nil) {
 				return
 			}
 		}
