@@ -24,6 +24,10 @@ type Board struct {
 
 	waived  map[Cause]rules.Severity // what was still bad when a person closed its incident: it opens nothing until it is worse, or was well
 	numbers map[int]int              // the highest number given in each year
+
+	// own says that nobody else has seen the lists of this board, which may be
+	// written over: so while a log is folded, which would copy them for each event.
+	own bool
 }
 
 // Cell is a component in a region.

@@ -48,7 +48,7 @@ func (b Board) With(e Event) Board {
 		// What follows the end of an incident: its last words, what people write
 		// down of it, what of its tasks is done.
 		if i := slices.IndexFunc(b.Past, func(i Incident) bool { return i.ID == e.Incident }); i >= 0 && slices.Contains(afterwards, e.Kind) {
-			b.Past = slices.Clone(b.Past)
+			b.Past = b.ours(b.Past)
 			b.Past[i] = b.Past[i].with(e)
 		}
 	}
@@ -63,12 +63,15 @@ func Fold(events iter.Seq2[Event, error]) (Board, error) { return Board{}.fold(e
 
 // fold gives the board on which further events have happened.
 func (b Board) fold(events iter.Seq2[Event, error]) (Board, error) {
+	b.Open, b.Past = slices.Clone(b.Open), slices.Clone(b.Past)
+	b.own = true
 	for e, err := range events {
 		if err != nil {
 			return Board{}, fmt.Errorf("read the timeline: %w", err)
 		}
 		b = b.With(e)
 	}
+	b.own = false
 	return b, nil
 }
 
@@ -77,7 +80,7 @@ func (b Board) open(e Event) Board {
 	if _, err := fmt.Sscanf(string(e.Incident), "INC-%d-%d", &year, &number); err == nil {
 		b.numbers = with(b.numbers, year, max(number, b.numbers[year]))
 	}
-	b.Open = append(slices.Clip(b.Open), Incident{
+	b.Open = append(b.full(b.Open), Incident{
 		ID: e.Incident, Component: e.Component, State: Investigating, Began: e.Began, Detected: e.At,
 		Private: e.Private, Topic: e.Topic, Words: e.Words,
 	})
@@ -95,14 +98,14 @@ func (b Board) reopen(e Event) Board {
 	// People are called anew: who was on it may have gone to bed.
 	in.Ack, in.Alarms, in.Pages, in.Escalated, in.Overdue = nil, nil, 0, nil, false
 	in.Draft, in.Withheld, in.Grade, in.Forced, in.Moved = nil, false, nil, false, time.Time{}
-	b.Past = slices.Delete(slices.Clone(b.Past), i, i+1)
-	b.Open = append(slices.Clip(b.Open), in)
+	b.Past = slices.Delete(b.ours(b.Past), i, i+1)
+	b.Open = append(b.full(b.Open), in)
 	return b
 }
 
 // change applies e to the i-th open incident, in a copy.
 func (b Board) change(i int, e Event) Board {
-	b.Open = slices.Clone(b.Open)
+	b.Open = b.ours(b.Open)
 	was := b.Open[i]
 	in := was.with(e)
 	switch k := key(Cause{Rule: e.Rule, Service: e.Service, Region: e.Region}); {
@@ -124,8 +127,24 @@ func (b Board) change(i int, e Event) Board {
 		return b
 	}
 	b.Open = slices.Delete(b.Open, i, i+1)
-	b.Past = append(slices.Clip(b.Past), in)
+	b.Past = append(b.full(b.Past), in)
 	return b
+}
+
+// ours gives a list that may be written over.
+func (b Board) ours(list []Incident) []Incident {
+	if b.own {
+		return list
+	}
+	return slices.Clone(list)
+}
+
+// full gives a list whose appending touches nobody else's.
+func (b Board) full(list []Incident) []Incident {
+	if b.own {
+		return list
+	}
+	return slices.Clip(list)
 }
 
 func (i Incident) with(e Event) Incident {
