@@ -209,6 +209,10 @@ func TestEveryEventIsASentence(t *testing.T) {
 			}
 		}
 	}
+	e := incident.Event{Kind: incident.Raised, At: noon, Began: noon, By: "person:asha", Severity: rules.P1}
+	if got := s.entry(e, incident.Incident{}).Text.String(); got != "P1, as Asha Rao says, since 12:00 UTC." {
+		t.Errorf("what is about no component: %q", got)
+	}
 	if got := s.entry(incident.Event{Kind: "invented", Incident: "INC-2026-0001", At: noon}, incident.Incident{}); got.Text.String() != "Invented INC-2026-0001." {
 		t.Errorf("an unknown kind: %q", got.Text.String())
 	}
