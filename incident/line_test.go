@@ -23,7 +23,7 @@ func TestLinesSayTimesSinceABeginOrUTC(t *testing.T) {
 	}{
 		{raised, begin, "26:08 raised 0007 api/eu P1 by api-errors since -00:05"},
 		{raised, time.Time{}, "2027-01-01 12:08 raised INC-2026-0007 api/eu P1 by api-errors since 2026-12-31 09:55"},
-		{private, begin, "00:00 opened 0008 since 00:00, private"}, // about no component
+		{private, begin, "00:00 opened 0008 since 00:00, private"},      // about no component
 		{missed, begin, "00:01:02 missed 0001 the update due 00:01:02"}, // of another year than the story's
 		{missed, time.Time{}, "2026-12-31 10:01:02 missed INC-2027-0001 the update due 2026-12-31 10:01:02"},
 	} {

@@ -236,7 +236,7 @@ func (c *client) refused(resp *http.Response, body []byte) error {
 	if c.format == "json" {
 		_, _ = c.world.out.Write(body) // the error says the same
 	}
-	p.Error = legible(p.Error)
+	p.Error = legible(strings.Replace(p.Error, "GET /api/v1/incidents?state=all lists", "tocsin incident list --state all lists", 1))
 	switch {
 	case resp.StatusCode == http.StatusUnauthorized:
 		return fmt.Errorf("%s does not know the token: it is unknown, expired or revoked. On the machine that Tocsin runs on, "+
