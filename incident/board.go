@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -24,6 +25,20 @@ type Board struct {
 
 	waived  map[Cause]rules.Severity // what was still bad when a person closed its incident: it opens nothing until it is worse, or was well
 	numbers map[int]int              // the highest number given in each year
+}
+
+// LeftBad lists what was bad when a person closed its incident and has neither been
+// well nor got worse since: nothing is open by it, and it is not known to be well.
+func (b Board) LeftBad() []Cause {
+	all := make([]Cause, 0, len(b.waived))
+	for k, severity := range b.waived {
+		k.Severity = severity
+		all = append(all, k)
+	}
+	slices.SortFunc(all, func(a, b Cause) int {
+		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Region, b.Region))
+	})
+	return all
 }
 
 // Cell is a component in a region.

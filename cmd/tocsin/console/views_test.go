@@ -79,6 +79,24 @@ func TestHeadlines(t *testing.T) {
 	}
 }
 
+// What a person closed by force may go on being bad, and opens nothing: the console
+// does not call that well.
+func TestWhatIsLeftBadByForceIsNotWell(t *testing.T) {
+	s := scene0()
+	for n, e := range []incident.Event{
+		{Kind: incident.Opened, Component: "api", By: "rule:api-errors"},
+		{Kind: incident.Raised, Component: "api", Region: "eu", Rule: "api-errors", Service: "management-api", Severity: rules.P1},
+		{Kind: incident.Resolved, By: incident.Person("asha"), Forced: true, Why: "a broken probe"},
+	} {
+		e.Seq, e.Incident, e.At, e.Began = uint64(n+1), "INC-2026-0001", noon.Add(-time.Hour), noon.Add(-2*time.Hour)
+		s.board = s.board.With(e)
+	}
+	h := s.home().Headline
+	if want := "Left bad when a person closed its incident: P1 of api-errors, management-api in Europe."; h.Class != "unknown" || h.Title != "Nothing is open" || !strings.Contains(h.Text.String(), want) {
+		t.Errorf("%s %s: %q, want %q", h.Class, h.Title, h.Text.String(), want)
+	}
+}
+
 func TestWhoIsOnIt(t *testing.T) {
 	base := incident.Incident{
 		ID: "INC-2026-0001", State: incident.Investigating, Detected: noon.Add(-10 * time.Minute), Peak: rules.P1,
