@@ -273,7 +273,11 @@ func (d *decision) declarable(a Action) error {
 	}
 	for _, region := range a.Regions {
 		if len(d.in.Config.Regions) > 0 && !slices.ContainsFunc(d.in.Config.Regions, func(r rules.Region) bool { return r.Code == region }) {
-			return refuse(Unknown, "unknown region %q", region)
+			codes := make([]string, len(d.in.Config.Regions))
+			for i, r := range d.in.Config.Regions {
+				codes[i] = r.Code
+			}
+			return refuse(Unknown, "unknown region %q: want one of %s", region, strings.Join(codes, " "))
 		}
 	}
 	if inc, open := d.board.On(a.Component); open && !a.Private && a.Component != "" {

@@ -181,3 +181,14 @@ func TestNothingIsReopenedOverOneThatIsOpen(t *testing.T) {
 		}
 	}
 }
+
+func TestAnUnknownRegionIsToldWhichThereAre(t *testing.T) {
+	p := newActing(t)
+	p.config.Regions = []rules.Region{{Code: "eu", Name: "Europe"}, {Code: "us", Name: "United States"}}
+	_, _, err := p.board.Act(incident.Input{Config: p.config}, incident.Action{
+		Do: incident.Declare, Component: "api", Regions: []string{"ue"}, Severity: rules.P2, Words: rules.Words{Symptom: "errors"}, By: incident.Person("ada"),
+	}, p.at)
+	if err == nil || err.Error() != `unknown region "ue": want one of eu us` {
+		t.Errorf("%v", err)
+	}
+}

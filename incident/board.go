@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -28,6 +29,20 @@ type Board struct {
 	// own says that nobody else has seen the lists of this board, which may be
 	// written over: so while a log is folded, which would copy them for each event.
 	own bool
+}
+
+// LeftBad lists what was bad when a person closed its incident and has neither been
+// well nor got worse since: nothing is open by it, and it is not known to be well.
+func (b Board) LeftBad() []Cause {
+	all := make([]Cause, 0, len(b.waived))
+	for k, severity := range b.waived {
+		k.Severity = severity
+		all = append(all, k)
+	}
+	slices.SortFunc(all, func(a, b Cause) int {
+		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Region, b.Region))
+	})
+	return all
 }
 
 // Cell is a component in a region.

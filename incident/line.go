@@ -18,7 +18,10 @@ func (e Event) Line(begin time.Time) string {
 	cell := fmt.Sprintf(" %s/%s", e.Component, e.Region)
 	switch e.Kind {
 	case Opened, Reopened, Surfaced:
-		s += " " + e.Component + " since " + at(e.Began)
+		if e.Component != "" {
+			s += " " + e.Component
+		}
+		s += " since " + at(e.Began)
 		if e.Private {
 			s += ", private"
 		}

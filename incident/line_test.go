@@ -14,6 +14,7 @@ func TestLinesSayTimesSinceABeginOrUTC(t *testing.T) {
 		Kind: incident.Raised, Incident: "INC-2026-0007", At: begin.Add(26*time.Hour + 8*time.Minute), Began: begin.Add(-5 * time.Minute),
 		Component: "api", Region: "eu", Rule: "api-errors", Severity: rules.P1,
 	}
+	private := incident.Event{Kind: incident.Opened, Incident: "INC-2026-0008", At: begin, Began: begin, Private: true}
 	missed := incident.Event{Kind: incident.Missed, Incident: "INC-2027-0001", At: begin.Add(62 * time.Second), Due: begin.Add(62 * time.Second)}
 	for _, c := range []struct {
 		event incident.Event
@@ -22,6 +23,7 @@ func TestLinesSayTimesSinceABeginOrUTC(t *testing.T) {
 	}{
 		{raised, begin, "26:08 raised 0007 api/eu P1 by api-errors since -00:05"},
 		{raised, time.Time{}, "2027-01-01 12:08 raised INC-2026-0007 api/eu P1 by api-errors since 2026-12-31 09:55"},
+		{private, begin, "00:00 opened 0008 since 00:00, private"},      // about no component
 		{missed, begin, "00:01:02 missed 0001 the update due 00:01:02"}, // of another year than the story's
 		{missed, time.Time{}, "2026-12-31 10:01:02 missed INC-2027-0001 the update due 2026-12-31 10:01:02"},
 	} {

@@ -77,7 +77,7 @@ var deskMistakes = []mistakeTest{
 	{"business that begins after its usual end", "business: {from: «\"19:00\"»}", "it is from 19:00 to 18:00"},
 	{"business at no time", "business: {to: «noon»}", "want a time of day"},
 	{"business in a zone that is none", "business: {zone: «Europe/Berln»}", "time zone"},
-	{"a holiday that is none", "business: {holidays: [«2026-02-30»]}", "want days of this century"},
+	{"a holiday that is none", "business: {holidays: [«2026-02-30»]}", "want days that the calendar has"},
 	{"a holiday that stands twice", "business: {holidays: [2026-12-25, «2026-12-25»]}", "2026-12-25 stands twice"},
 	{"business by another name", "«business_hours»: {}", "is called business"},
 

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/goccy/go-yaml"
 )
 
 // Load reads the service's own file and the files that its include: names, as
@@ -25,6 +28,30 @@ func Load(path string) (*Config, error) {
 		d.read(f, false)
 	}
 	return d.finish()
+}
+
+// Whereabouts reads where the store and the listeners of a service are out of a
+// configuration that may have mistakes anywhere else: they must not be in the way
+// of an incident, or of the end of a token that is in wrong hands.
+func Whereabouts(path string) (Store, Listen, error) {
+	f, err := ReadFile(path)
+	if err != nil {
+		return Store{}, Listen{}, err
+	}
+	if len(f.Body) > maxBytes {
+		return Store{}, Listen{}, fmt.Errorf("%s is larger than a configuration can be", path)
+	}
+	var file struct {
+		Store  struct{ Path string }
+		Listen struct{ Public, Private string }
+	}
+	if err := yaml.Unmarshal(f.Body, &file); err != nil {
+		return Store{}, Listen{}, fmt.Errorf("%s is not YAML", path)
+	}
+	usual := Default()
+	return Store{Path: cmp.Or(file.Store.Path, usual.Store.Path)}, Listen{
+		Public: cmp.Or(file.Listen.Public, usual.Listen.Public), Private: cmp.Or(file.Listen.Private, usual.Listen.Private),
+	}, nil
 }
 
 // ReadFile reads a file for Parse or ParseTests, and hardly more of it than they

@@ -190,7 +190,7 @@ func readHolidays(v value) []string {
 		_, err := time.Parse(time.DateOnly, s)
 		switch {
 		case err != nil || s < "2000" || s >= "2200":
-			places[i].mistake("want days of this century or the next, as in %s; found %q", example, shorten(s))
+			places[i].mistake("want days that the calendar has, of this century or the next, as in %s; found %q", example, shorten(s))
 		case slices.Contains(all, s):
 			places[i].mistake("%s stands twice: keep one", s)
 		default:

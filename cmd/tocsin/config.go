@@ -41,6 +41,24 @@ func (w *world) load() (*rules.Config, error) {
 	return config, nil
 }
 
+// whereabouts gives the configuration as far as it says where the running service
+// is, also where it has mistakes, of which it warns: a service goes on by what it
+// read before, and a mistake that somebody saves must not keep anybody from it.
+func (w *world) whereabouts() (*rules.Config, error) {
+	config, err := w.load()
+	if err == nil {
+		return config, nil
+	}
+	st, listen, unread := rules.Whereabouts(w.path())
+	if unread != nil {
+		return nil, err
+	}
+	fmt.Fprintf(w.errs, "warning: %s has mistakes (see tocsin check)\n", w.path())
+	config = rules.Default()
+	config.Store, config.Listen = st, listen
+	return config, nil
+}
+
 // mistakes prints what is wrong with a configuration, a line each.
 func (w *world) mistakes(err error) error {
 	found := rules.Mistakes(err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -144,11 +145,13 @@ func (c *incidentCmd) base(w *world) (string, error) {
 	}
 	listen := rules.Default().Listen.Private
 	if w.path() != "" {
-		config, err := w.load()
-		if err != nil {
-			// Mistakes in the rules must not be in the way of an incident.
-			fmt.Fprintf(w.errs, "warning: %s has mistakes (see tocsin check): asking %s\n", w.path(), listen)
-		} else {
+		config, err := w.whereabouts()
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return "", err
+		case err != nil:
+			fmt.Fprintf(w.errs, "warning: %s cannot be read (see tocsin check): asking %s\n", w.path(), listen)
+		default:
 			listen = config.Listen.Private
 		}
 	}
@@ -233,7 +236,7 @@ func (c *client) refused(resp *http.Response, body []byte) error {
 	if c.format == "json" {
 		_, _ = c.world.out.Write(body) // the error says the same
 	}
-	p.Error = legible(p.Error)
+	p.Error = legible(strings.Replace(p.Error, "GET /api/v1/incidents?state=all lists", "tocsin incident list --state all lists", 1))
 	switch {
 	case resp.StatusCode == http.StatusUnauthorized:
 		return fmt.Errorf("%s does not know the token: it is unknown, expired or revoked. On the machine that Tocsin runs on, "+

@@ -320,3 +320,16 @@ func TestTextForPeopleIsLegible(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsOverSaysHowLongItLasted(t *testing.T) {
+	now := time.Date(2026, 5, 20, 22, 0, 0, 0, time.UTC)
+	i := api.IncidentView{Began: now.Add(-11 * time.Hour)}
+	p := sheet{now: now}
+	if got := p.began(i); got != "11:00Z (11h00m)" {
+		t.Errorf("open: %s", got)
+	}
+	i.Resolved = i.Began.Add(34 * time.Minute)
+	if got := p.began(i); got != "11:00Z (lasted 34m)" {
+		t.Errorf("over: %s", got)
+	}
+}

@@ -126,6 +126,14 @@ func (p *sheet) since(t time.Time) string {
 	return fmt.Sprintf("%s (%s)", p.at(t), agoOf(p.now.Sub(t)))
 }
 
+// began writes when an incident began, and how long it is open or how long it was.
+func (p *sheet) began(i api.IncidentView) string {
+	if i.Resolved.IsZero() {
+		return p.since(i.Began)
+	}
+	return fmt.Sprintf("%s (lasted %s)", p.at(i.Began), strings.Replace(agoOf(i.Resolved.Sub(i.Began)), "now", "under 1m", 1))
+}
+
 // agoOf writes how long something has lasted.
 func agoOf(d time.Duration) string {
 	switch {
@@ -155,7 +163,7 @@ func (p *sheet) list(v api.Incidents, state string) {
 		if i.State == "resolved" {
 			severity = i.Peak
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", i.ID, severity, i.State, componentOf(i), p.since(i.Began), p.onIt(i), p.next(i))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", i.ID, severity, i.State, componentOf(i), p.began(i), p.onIt(i), p.next(i))
 	}
 	_ = table.Flush() // a builder takes everything
 	if n := v.Total - len(v.Incidents); n > 0 {
@@ -260,7 +268,7 @@ func (p *sheet) facts(i api.IncidentView) {
 			p.line("  %-12s %s", name, value)
 		}
 	}
-	fact("began", p.since(i.Began))
+	fact("began", p.began(i))
 	fact("detected", p.at(i.Detected))
 	if !i.Resolved.IsZero() {
 		fact("resolved", p.at(i.Resolved)+map[bool]string{true: ", by force"}[i.Forced])

@@ -170,7 +170,7 @@ type tokenLine struct {
 
 // Run satisfies kong.
 func (c *tokenListCmd) Run(w *world) error {
-	config, err := w.load()
+	config, err := w.whereabouts()
 	if err != nil {
 		return w.mistakes(err)
 	}
@@ -226,7 +226,7 @@ type tokenRevokeCmd struct {
 
 // Run satisfies kong.
 func (c *tokenRevokeCmd) Run(w *world) error {
-	config, err := w.load()
+	config, err := w.whereabouts()
 	if err != nil {
 		return w.mistakes(err)
 	}

@@ -102,7 +102,7 @@ func (s scene) deskForms(i incident.Incident, again *typed) (first, more []Form)
 	if len(s.candidates(i, true)) > 0 {
 		add(&more, incident.Merge)
 	}
-	if i.Private {
+	if i.Private && i.Component != "" {
 		add(&more, incident.Disclose)
 	}
 	return first, more
@@ -331,7 +331,7 @@ func (s scene) declareForm(again *typed) Form {
 func (s scene) secretForm(again *typed) Form {
 	f := Form{
 		ID: "do-secret", Action: "/declare", Verb: incident.Declare, Title: "A security incident, in private", Button: "Declare privately",
-		Help:   "Customers and viewers see nothing of it until somebody discloses it. All the rest can be filled in later.",
+		Help:   "Customers and viewers see nothing of it. It stays private: to tell customers later, declare another with a component, and link the two.",
 		Hidden: []Value{{"private", "true"}, {"topic", incident.Security}, {"form", "secret"}},
 	}
 	values := map[string]string{"severity": rules.P1.String()}

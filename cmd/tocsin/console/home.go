@@ -166,6 +166,16 @@ func (s scene) headline(unseen int) Headline {
 	} else if !s.board.Since.IsZero() {
 		since = append(since, text(" There was no incident since "+clock(s.board.Since, s.at)+" UTC, when there was first anything to tell.")...)
 	}
+	if left := s.board.LeftBad(); len(left) > 0 {
+		var what []string
+		for _, c := range left {
+			what = append(what, c.Severity.String()+" of "+c.Rule+", "+strings.Join(nonempty(c.Service, s.region(c.Region)), " in "))
+		}
+		return Headline{
+			Class: "unknown", Title: "Nothing is open", Tab: "Left bad",
+			Text: append(since, text(" Left bad when a person closed its incident: "+strings.Join(what, "; ")+".")...),
+		}
+	}
 	if unseen > 0 {
 		return Headline{Class: "unknown", Title: "Nothing is known to be wrong", Text: append(since, text(" Not all of it can be seen: see below.")...), Tab: "Not all is seen"}
 	}

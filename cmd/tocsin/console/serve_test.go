@@ -459,6 +459,9 @@ func TestDeclaring(t *testing.T) {
 	if !i.Private || i.Topic != "security" || i.Severity() != rules.P1 {
 		t.Errorf("%+v", i)
 	}
+	if page := s.get(asha, "/incidents/INC-2026-0005"); strings.Contains(page, `/disclose"`) {
+		t.Error("what is about no component can never be disclosed, and has a form for it")
+	}
 	w = s.ask(asha, "POST", "/declare", url.Values{"severity": {"P2"}, "component": {"webhooks"}, "regions": {"in", "eu"}, "symptom": {"late webhooks"}})
 	to(t, w)
 	if got := s.of("webhooks"); strings.Join(got.Regions(), " ") != "in eu" {
@@ -487,7 +490,8 @@ func TestDeclaring(t *testing.T) {
 // Each deed has a place on the page of an incident that it makes sense for.
 func TestEveryDeedHasAPlace(t *testing.T) {
 	s := night(t)
-	pages := s.get(asha, "/incidents/"+string(s.of("evaluations").ID)) + s.get(asha, "/incidents/"+string(s.of("dashboard").ID)) + s.get(asha, "/incidents/INC-2026-0003")
+	id := string(s.act("asha", incident.Action{Do: incident.Declare, Severity: rules.P3, Private: true, Component: "webhooks", Topic: "security"}))
+	pages := s.get(asha, "/incidents/"+id) + s.get(asha, "/incidents/"+string(s.of("evaluations").ID)) + s.get(asha, "/incidents/"+string(s.of("dashboard").ID)) + s.get(asha, "/incidents/INC-2026-0003")
 	for _, d := range api.Deeds {
 		if !strings.Contains(pages, "/"+string(d.Verb)+`"`) {
 			t.Errorf("there is no form for %s", d.Verb)
@@ -496,9 +500,9 @@ func TestEveryDeedHasAPlace(t *testing.T) {
 			t.Errorf("it is not said what %s did", d.Verb)
 		}
 	}
-	private := s.get(asha, "/incidents/INC-2026-0003")
+	private := s.get(asha, "/incidents/"+id)
 	for verb, want := range map[incident.Verb]bool{incident.Say: false, incident.Disclose: true, incident.Approve: false, incident.Write: true} {
-		if got := strings.Contains(private, "/INC-2026-0003/"+string(verb)+`"`); got != want {
+		if got := strings.Contains(private, "/"+id+"/"+string(verb)+`"`); got != want {
 			t.Errorf("a private incident has a form for %s: %v", verb, got)
 		}
 	}

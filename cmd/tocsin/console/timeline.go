@@ -107,7 +107,11 @@ func (s scene) said(e incident.Event, inc incident.Incident, who string) (Text, 
 		if e.Rule == "" {
 			by = ", as " + who + " says"
 		}
-		return text(strong(sev), " on "+cell+by+", since "+at(e.Began)+"."), "worse"
+		on := "" // what is declared in private can be about no component
+		if cell != "" {
+			on = " on " + cell
+		}
+		return text(strong(sev), on+by+", since "+at(e.Began)+"."), "worse"
 	case incident.Eased:
 		return text(cell+" is down to ", strong(sev), ", by "+e.Rule+"."), "better"
 	case incident.Recovered:

@@ -79,6 +79,24 @@ func TestHeadlines(t *testing.T) {
 	}
 }
 
+// What a person closed by force may go on being bad, and opens nothing: the console
+// does not call that well.
+func TestWhatIsLeftBadByForceIsNotWell(t *testing.T) {
+	s := scene0()
+	for n, e := range []incident.Event{
+		{Kind: incident.Opened, Component: "api", By: "rule:api-errors"},
+		{Kind: incident.Raised, Component: "api", Region: "eu", Rule: "api-errors", Service: "management-api", Severity: rules.P1},
+		{Kind: incident.Resolved, By: incident.Person("asha"), Forced: true, Why: "a broken probe"},
+	} {
+		e.Seq, e.Incident, e.At, e.Began = uint64(n+1), "INC-2026-0001", noon.Add(-time.Hour), noon.Add(-2*time.Hour)
+		s.board = s.board.With(e)
+	}
+	h := s.home().Headline
+	if want := "Left bad when a person closed its incident: P1 of api-errors, management-api in Europe."; h.Class != "unknown" || h.Title != "Nothing is open" || !strings.Contains(h.Text.String(), want) {
+		t.Errorf("%s %s: %q, want %q", h.Class, h.Title, h.Text.String(), want)
+	}
+}
+
 func TestWhoIsOnIt(t *testing.T) {
 	base := incident.Incident{
 		ID: "INC-2026-0001", State: incident.Investigating, Detected: noon.Add(-10 * time.Minute), Peak: rules.P1,
@@ -208,6 +226,10 @@ func TestEveryEventIsASentence(t *testing.T) {
 				t.Errorf("%s was written down late, and does not say so", k)
 			}
 		}
+	}
+	e := incident.Event{Kind: incident.Raised, At: noon, Began: noon, By: "person:asha", Severity: rules.P1}
+	if got := s.entry(e, incident.Incident{}).Text.String(); got != "P1, as Asha Rao says, since 12:00 UTC." {
+		t.Errorf("what is about no component: %q", got)
 	}
 	if got := s.entry(incident.Event{Kind: "invented", Incident: "INC-2026-0001", At: noon}, incident.Incident{}); got.Text.String() != "Invented INC-2026-0001." {
 		t.Errorf("an unknown kind: %q", got.Text.String())
