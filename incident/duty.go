@@ -34,7 +34,7 @@ func (d *decision) promised(inc Incident) []duty {
 	if draft == nil || d.explained(inc) {
 		return due
 	}
-	if !draft.Due.IsZero() {
+	if !draft.Due.IsZero() && !d.approval(inc) {
 		due = append(due, duty{draft.Due, true, func() { d.update(inc.ID, true, draft.Text) }})
 	}
 	if limit := draft.Limit; !limit.IsZero() && !slices.ContainsFunc(inc.Missed, limit.Equal) {

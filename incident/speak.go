@@ -77,8 +77,8 @@ func (d *decision) first(inc Incident, live bool) {
 	case inc.State == StateResolved && draft != nil:
 		d.withdraws(inc, "it was over before its first words were due")
 	case inc.State == StateResolved:
-	case draft == nil:
-		d.say(hold)
+	case draft == nil, hold.Due.IsZero() && !draft.Due.IsZero():
+		d.say(hold) // at first, and once what would have gone by itself needs a person
 	case !draft.Due.IsZero() && !draft.Due.After(d.at) && !d.explained(inc):
 		d.update(inc.ID, live, draft.Text)
 	case !draft.Pinned && !hold.Due.IsZero() && (draft.Due.IsZero() || hold.Due.Before(draft.Due)):
@@ -95,11 +95,13 @@ func (d *decision) waits(inc Incident) bool {
 	return inc.Withheld || d.approval(inc) || d.policy(inc).Hold > 0
 }
 
-// approval reports whether the first words wait for a person.
+// approval reports whether the first words wait for a person. Once every cause
+// has recovered and it is not over, what they waited for still holds.
 func (d *decision) approval(inc Incident) bool {
+	none := inc.Severity() == rules.SeverityNone
 	return d.policy(inc).Approve || slices.ContainsFunc(inc.Causes, func(c Cause) bool {
 		rule, _ := d.in.Config.Rule(c.Rule)
-		return c.Severity != rules.SeverityNone && rule.Approve
+		return (none || c.Severity != rules.SeverityNone) && rule.Approve
 	})
 }
 
