@@ -92,7 +92,7 @@ func (b Board) reopen(e Event) Board {
 	in.State, in.Resolved = Investigating, time.Time{}
 	// People are called anew: who was on it may have gone to bed.
 	in.Ack, in.Alarms, in.Pages, in.Escalated, in.Overdue = nil, nil, 0, nil, false
-	in.Draft, in.Withheld, in.Grade, in.Forced, in.Moved = nil, false, nil, false, time.Time{}
+	in.Draft, in.Grade, in.Forced, in.Moved = nil, nil, false, time.Time{} // a veto stands until somebody says otherwise
 	b.Past = slices.Delete(slices.Clone(b.Past), i, i+1)
 	b.Open = append(slices.Clip(b.Open), in)
 	return b
