@@ -86,7 +86,7 @@ func (d *decision) calls(inc Incident) []duty {
 		}
 		due = append(due, duty{next, false, func() { d.page(inc, policy, s) }})
 	}
-	if within := policy.Ack; within != (rules.Within{}) && inc.Acked.IsZero() && !inc.Overdue {
+	if within := policy.Ack; within != (rules.Within{}) && !inc.Answered && !inc.Overdue {
 		due = append(due, duty{by(base, within), false, func() {
 			d.say(Event{
 				Kind: Overdue, Incident: inc.ID, At: d.at, By: Clock, Component: inc.Component, Severity: s,

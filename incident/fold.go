@@ -91,7 +91,7 @@ func (b Board) reopen(e Event) Board {
 	in := b.Past[i]
 	in.State, in.Resolved = Investigating, time.Time{}
 	// People are called anew: who was on it may have gone to bed.
-	in.Ack, in.Alarms, in.Pages, in.Escalated, in.Overdue = nil, nil, 0, nil, false
+	in.Ack, in.Answered, in.Alarms, in.Pages, in.Escalated, in.Overdue = nil, false, nil, 0, nil, false
 	in.Draft, in.Grade, in.Forced, in.Moved = nil, nil, false, time.Time{} // a veto stands until somebody says otherwise
 	b.Past = slices.Delete(slices.Clone(b.Past), i, i+1)
 	b.Open = append(slices.Clip(b.Open), in)
@@ -288,7 +288,7 @@ func (i Incident) people(e Event) Incident {
 	case Overdue:
 		i.Overdue = true
 	case Acknowledged:
-		i.Ack, i.Pages, i.LastPage = &Ack{By: e.By, At: e.At, Until: e.Until}, 0, time.Time{}
+		i.Ack, i.Answered, i.Pages, i.LastPage = &Ack{By: e.By, At: e.At, Until: e.Until}, true, 0, time.Time{}
 		if i.Acked.IsZero() {
 			i.Acked = e.At
 		}
