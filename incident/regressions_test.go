@@ -283,3 +283,53 @@ rules:
 		t.Errorf("the last word is %s", last.Line(p.Begin))
 	}
 }
+
+// round is what a minute's findings call for, applied to the board.
+func (p *acting) round(findings ...evaluator.Finding) []incident.Event {
+	p.at = p.at.Truncate(time.Minute).Add(time.Minute)
+	for i := range findings {
+		findings[i].At, findings[i].LastSeen = p.at, p.at
+	}
+	r := evaluator.Round{At: p.at, Live: true, Source: rules.SourceSpans, Findings: findings}
+	p.at = p.at.Add(time.Minute)
+	events := p.board.Decide(incident.Input{Config: p.config, Round: &r, Latest: findings, AsOf: r.At, Known: true}, p.at)
+	p.add(events)
+	return events
+}
+
+func (p *acting) add(events []incident.Event) {
+	for _, e := range events {
+		e.Seq = p.board.Seq + 1
+		p.board = p.board.With(e)
+	}
+}
+
+// broken is a finding that a rule demands a severity.
+func broken(rule, component string, s rules.Severity) evaluator.Finding {
+	return evaluator.Finding{
+		Rule: rule, Component: component, Series: telemetry.Series{Service: rule, Region: "eu"}, Kind: rules.KindErrorRate,
+		Now: evaluator.Bad, Held: s, Floor: s, Seen: true, Requests: 100, Value: 0.5,
+	}
+}
+
+const dependent = `
+components: [{id: db, name: Database}, {id: api, name: API, depends_on: [db]}, {id: app, name: App}]
+regions: [{code: eu, name: Europe}]
+rules:
+  - {id: app, component: app, signal: error_rate, levels: {P1: {above: 5%, for: 3m}}}
+  - {id: db, component: db, signal: error_rate, levels: {P1: {above: 5%, for: 3m}}}
+  - {id: api, component: api, signal: error_rate, levels: {P1: {above: 5%, for: 3m}}}
+`
+
+// The incident that explains a vetoed one said that its component is affected, too.
+func TestWhatIsVetoedIsNotNamedByAnother(t *testing.T) {
+	p := &acting{T: t, config: parsed(t, dependent), at: time.Date(2026, 5, 20, 10, 0, 0, 0, time.UTC)}
+	p.round(broken("db", "db", rules.P1), broken("api", "api", rules.P1))
+	p.does(incident.Action{Do: incident.Veto, Incident: "INC-2026-0002", Why: "customers do not feel it"})
+	_, events := p.does(incident.Action{Do: incident.Approve, Incident: "INC-2026-0001"})
+	for _, e := range events {
+		if e.Update != nil && len(e.Update.Also) > 0 {
+			t.Errorf("%s names %q", e.Line(time.Time{}), e.Update.Also)
+		}
+	}
+}

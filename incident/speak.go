@@ -137,7 +137,8 @@ func (d *decision) explained(inc Incident) bool {
 		})
 }
 
-// also lists the components whose incidents this one explains and speaks for.
+// also lists the components whose incidents this one explains and speaks for: not
+// those that a person keeps from customers.
 func (d *decision) also(inc Incident) []string {
 	var all []string
 	for _, other := range d.board.Open {
@@ -145,7 +146,7 @@ func (d *decision) also(inc Incident) []string {
 		for d.explained(by) {
 			by = d.find(by.ExplainedBy)
 		}
-		if other.ID != inc.ID && by.ID == inc.ID && d.public(other) {
+		if other.ID != inc.ID && by.ID == inc.ID && d.public(other) && !other.Withheld {
 			all = append(all, other.Component)
 		}
 	}
