@@ -333,3 +333,26 @@ func TestWhatIsVetoedIsNotNamedByAnother(t *testing.T) {
 		}
 	}
 }
+
+// A reload that turned a dependency round had two incidents explain each other:
+// neither was spoken of, and whoever asked for whom they speak went round for ever.
+func TestADependencyTurnedRoundExplainsNothing(t *testing.T) {
+	p := &acting{T: t, config: parsed(t, dependent), at: time.Date(2026, 5, 20, 10, 0, 0, 0, time.UTC)}
+	p.round(broken("db", "db", rules.P1), broken("api", "api", rules.P1))
+	p.config.Components[0].DependsOn, p.config.Components[1].DependsOn = []string{"api"}, nil
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 10 {
+			p.round(broken("db", "db", rules.P0), broken("api", "api", rules.P0), broken("app", "app", rules.P1))
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it goes round")
+	}
+	if a, b := p.board.Open[0], p.board.Open[1]; !a.Told() && !b.Told() {
+		t.Error("neither was spoken of in ten minutes")
+	}
+}

@@ -128,10 +128,11 @@ func (d *decision) inside(inc Incident) bool {
 }
 
 // explained reports whether another incident speaks for this one: nothing was
-// said of it yet, and one that it depends on is open and at least as bad.
+// said of it yet, and one that it depends on is open and at least as bad. What it
+// depended on when it broke may be another thing by now.
 func (d *decision) explained(inc Incident) bool {
 	by, ok := d.board.Find(inc.ExplainedBy)
-	return ok && !inc.Told() && by.State != StateResolved && d.public(by) && by.Severity() >= inc.Severity() &&
+	return ok && !inc.Told() && d.in.Config.DependsOn(inc.Component, by.Component) && by.State != StateResolved && d.public(by) && by.Severity() >= inc.Severity() &&
 		!slices.ContainsFunc(inc.Causes, func(c Cause) bool {
 			return c.Severity != rules.SeverityNone && by.RegionSeverity(c.Region) == rules.SeverityNone
 		})
