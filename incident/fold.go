@@ -105,7 +105,7 @@ func (b Board) change(i int, e Event) Board {
 	in := was.with(e)
 	switch k := key(Cause{Rule: e.Rule, Service: e.Service, Region: e.Region}); {
 	case e.Kind == Absorbed:
-		in = in.absorb(b, e.Cause)
+		in = in.absorb(b, e)
 	case e.Kind == Raised && b.waived[k] != rules.SeverityNone:
 		b.waived = maps.Clone(b.waived)
 		delete(b.waived, k)
@@ -334,16 +334,20 @@ func (i Incident) assigned(e Event) Incident {
 }
 
 // absorb takes over what another incident, which goes on as this one, was about.
-func (i Incident) absorb(b Board, id ID) Incident {
-	from, ok := b.Find(id)
+func (i Incident) absorb(b Board, e Event) Incident {
+	from, ok := b.Find(e.Cause)
 	if !ok {
 		return i
 	}
+	highest := max(i.Severity(), from.Severity())
 	i.Causes = slices.Clone(i.Causes)
 	for _, c := range from.Causes {
 		c.Component = from.componentOf(c)
-		if at := i.cause(c); at < 0 {
+		switch at := i.cause(c); {
+		case at < 0:
 			i.Causes = append(i.Causes, c)
+		case c.Severity > i.Causes[at].Severity:
+			i.Causes[at] = c
 		}
 	}
 	for _, component := range from.covers() {
@@ -358,8 +362,11 @@ func (i Incident) absorb(b Board, id ID) Incident {
 	if from.Detected.Before(i.Detected) {
 		i.Detected = from.Detected
 	}
-	if g := i.Grade; g != nil && i.demanded() > max(g.Demanded, g.Severity) {
+	if i.Severity() < highest { // what a person said of the one is not said of both
 		i.Grade = nil
+		if demanded := i.demanded(); demanded != highest {
+			i.Grade = &Grade{Severity: highest, Demanded: demanded, By: e.By, Why: e.Why, At: e.At}
+		}
 	}
 	return i
 }

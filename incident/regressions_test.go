@@ -356,3 +356,47 @@ func TestADependencyTurnedRoundExplainsNothing(t *testing.T) {
 		t.Error("neither was spoken of in ten minutes")
 	}
 }
+
+// What was merged into an incident with a milder cause of the same kind, or with a
+// severity that a person had set, fell to that.
+func TestAMergedIncidentTakesTheHighestSeverity(t *testing.T) {
+	declare := func(p *acting, s rules.Severity) incident.ID {
+		id, _ := p.does(incident.Action{Do: incident.Declare, Component: "api", Severity: s, Topic: "security", Private: true})
+		return id
+	}
+	t.Run("of the same cause", func(t *testing.T) {
+		p := newActing(t)
+		a, b := declare(p, rules.P0), declare(p, rules.P2)
+		p.does(incident.Action{Do: incident.Merge, Incident: a, Other: b})
+		if inc, _ := p.board.Find(b); inc.Severity() != rules.P0 {
+			t.Errorf("%s is %s, and the one that goes on as it was P0", b, inc.Severity())
+		}
+	})
+	t.Run("that a person set", func(t *testing.T) {
+		p := newActing(t)
+		a, b := declare(p, rules.P2), declare(p, rules.P2)
+		p.does(incident.Action{Do: incident.SetSeverity, Incident: a, Severity: rules.P0, Why: "data got out"})
+		p.does(incident.Action{Do: incident.Merge, Incident: a, Other: b})
+		if inc, _ := p.board.Find(b); inc.Severity() != rules.P0 {
+			t.Errorf("%s is %s, and a person said P0 of the one that goes on as it", b, inc.Severity())
+		}
+	})
+	t.Run("and not more than that", func(t *testing.T) {
+		p := newActing(t)
+		a, b := declare(p, rules.P2), declare(p, rules.P1)
+		p.does(incident.Action{Do: incident.SetSeverity, Incident: b, Severity: rules.P3, Why: "one test account"})
+		p.does(incident.Action{Do: incident.Merge, Incident: a, Other: b})
+		if inc, _ := p.board.Find(b); inc.Severity() != rules.P2 {
+			t.Errorf("%s is %s, and the two that are one now were P2 and P3", b, inc.Severity())
+		}
+	})
+	t.Run("whatever a person said of the other", func(t *testing.T) {
+		p := newActing(t)
+		a, b := declare(p, rules.P1), declare(p, rules.P1)
+		p.does(incident.Action{Do: incident.SetSeverity, Incident: b, Severity: rules.P3, Why: "one test account"})
+		p.does(incident.Action{Do: incident.Merge, Incident: a, Other: b})
+		if inc, _ := p.board.Find(b); inc.Severity() != rules.P1 {
+			t.Errorf("%s is %s, and the one that goes on as it was P1", b, inc.Severity())
+		}
+	})
+}
