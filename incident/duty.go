@@ -60,7 +60,9 @@ func (d *decision) calls(inc Incident) []duty {
 	base, alarmed := inc.alarm(s)
 	var due []duty
 	if !alarmed && needsPeople(policy) && (d.by != "" || d.in.Round != nil) { // by the clock alone nothing gets worse
-		return []duty{{d.at, true, func() {
+		// What was found may be over by now; what a person said is so.
+		declared := d.by != "" && slices.ContainsFunc(inc.Causes, func(c Cause) bool { return c.declared() && c.Severity != rules.SeverityNone })
+		return []duty{{d.at, !declared, func() {
 			d.say(Event{Kind: Alarmed, Incident: inc.ID, At: d.at, By: Tocsin, Component: inc.Component, Severity: s})
 		}}}
 	}

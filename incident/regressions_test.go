@@ -400,3 +400,29 @@ func TestAMergedIncidentTakesTheHighestSeverity(t *testing.T) {
 		}
 	})
 }
+
+// Within the first seconds after a start, or while minutes are caught up with,
+// nobody was called for what a person declared; and with a source that is away
+// nobody ever was.
+func TestADeclaredIncidentCallsPeopleThoughNothingIsKnown(t *testing.T) {
+	p := newActing(t)
+	p.config.People = []rules.Person{{ID: "ada", Roles: []string{rules.OnCall}, Reach: []string{"pager"}}}
+	a := incident.Action{Do: incident.Declare, By: incident.Person("ada"), Component: "api", Severity: rules.P0, Words: rules.Words{Symptom: "all is lost"}}
+	events, _, err := p.board.Act(incident.Input{Config: p.config}, a, p.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events {
+		if e.Kind == incident.Paged {
+			return
+		}
+	}
+	p.add(events)
+	late := p.at.Add(time.Hour)
+	for _, e := range p.board.Decide(incident.Input{Config: p.config, Known: true}, late) {
+		if e.Kind == incident.Paged {
+			return
+		}
+	}
+	t.Error("an hour later nobody has been called")
+}
