@@ -603,6 +603,8 @@ func (d *decision) merge(inc Incident, a Action) error {
 		return refuse(NotNow, "%s is resolved: merge into one that is open", into.ID)
 	case into.Private != inc.Private:
 		return refuse(NotNow, "one of the two is private: what is private would become public, or the other way round; disclose it first")
+	case inc.Told() && into.Withheld:
+		return refuse(NotNow, "customers have read of %s, and are not to read of %s, by a veto: say something of that first, or merge it into this one", inc.ID, into.ID)
 	}
 	told := inc.Told()
 	if inc.Draft != nil {

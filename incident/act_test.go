@@ -192,3 +192,17 @@ func TestAnUnknownRegionIsToldWhichThereAre(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Customers who have read of the one are to find the other, and a person keeps
+// that from them: it was published all the same.
+func TestWhatCustomersReadOfIsNotMergedIntoWhatIsVetoed(t *testing.T) {
+	p := newActing(t)
+	p.config.Components = append(p.config.Components, rules.Component{ID: "app", Name: "App"})
+	a, b := p.declares("api", false), p.declares("app", false)
+	p.does(incident.Action{Do: incident.Approve, Incident: a})
+	p.does(incident.Action{Do: incident.Veto, Incident: b, Why: "customers do not feel it"})
+	merge := incident.Action{Do: incident.Merge, Incident: a, Other: b, By: incident.Person("ada")}
+	if _, _, err := p.board.Act(incident.Input{Config: p.config}, merge, p.at); err == nil || !strings.Contains(err.Error(), "veto") {
+		t.Errorf("%s is vetoed, and the answer is %v", b, err)
+	}
+}

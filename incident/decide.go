@@ -244,9 +244,10 @@ func (d *decision) customers(s rules.Severity) bool { return d.in.Config.Policie
 // concerns reports whether a cause is one that the incident is about. Once
 // customers read of an incident, what would never have been told them neither
 // keeps it open nor widens it; it gets an incident of its own when this one has
-// ended.
+// ended. Where a person alone made it theirs, it is about all there is.
 func (d *decision) concerns(inc Incident, c Cause) bool {
-	return d.customers(c.Peak) || !d.customers(inc.Peak)
+	return d.customers(c.Peak) || !d.customers(inc.Peak) ||
+		!slices.ContainsFunc(inc.Causes, func(other Cause) bool { return d.customers(other.Peak) })
 }
 
 // find gives an incident with the causes that it is about.

@@ -157,8 +157,8 @@ func (d *Desk) ask(ctx context.Context, a ask) (answer, error) {
 }
 
 const (
-	// patience is how long after a start the desk waits for the first round;
-	// then it says what is due without knowing how things are.
+	// patience is how long after a start the desk waits for the first round; if
+	// none came, it then says what is due without knowing how things are.
 	patience = 10 * time.Second
 
 	// glance is how long the desk sleeps at most: a timer does not follow a
@@ -191,7 +191,7 @@ func (d *Desk) Run(ctx context.Context) error {
 		case a := <-d.asks:
 			a.reply <- d.answer(ctx, a)
 		case <-patient:
-			d.known = true
+			d.known = d.known || len(d.latest.rounds) == 0 // else minutes are being caught up with
 		case <-ring:
 			now := d.now()
 			if now.Before(due) {

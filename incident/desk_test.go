@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/featuresignals/tocsin/evaluator"
@@ -48,4 +50,40 @@ func TestWhatIsNotStoredIsNeitherBelievedNorPublished(t *testing.T) {
 	if err := desk.Judge(ctx, minute); err != nil || woken != 1 || !desk.Judged().Equal(minute.At) {
 		t.Errorf("the desk says %v, woke %d times, believes in %s", err, woken, desk.Judged())
 	}
+}
+
+// Ten seconds after the start the desk said that it knows how things are, in the
+// middle of a catch-up: words about minutes of hours ago went out as if of now.
+func TestWhatIsCaughtUpWithIsNotSaidAsOfNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		config := parsed(t, dependent)
+		log := &memory{judged: map[string][]time.Time{}}
+		desk, err := incident.NewDesk(ctx, incident.Options{Config: config, Log: log, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var running sync.WaitGroup
+		running.Go(func() { _ = desk.Run(ctx) })
+		time.Sleep(time.Second)
+		at := time.Now().UTC().Truncate(time.Minute).Add(-2 * time.Hour)
+		for n := range 4 { // the words wait five minutes
+			f := broken("db", "db", rules.P1)
+			f.At, f.LastSeen = at, at
+			if err := desk.Judge(ctx, evaluator.Round{Source: rules.SourceSpans, At: at, Lag: time.Minute, Findings: []evaluator.Finding{f}}); err != nil {
+				t.Fatal(err)
+			}
+			at = at.Add(time.Minute)
+			if n == 1 {
+				time.Sleep(11 * time.Second) // a store that is slow to answer
+			}
+		}
+		for _, e := range log.events {
+			if e.Update != nil && !e.Update.Late {
+				t.Errorf("%s, as of %s", e.Line(time.Time{}), e.Update.AsOf)
+			}
+		}
+		cancel()
+		running.Wait()
+	})
 }

@@ -34,7 +34,7 @@ func (d *decision) promised(inc Incident) []duty {
 	if draft == nil || d.explained(inc) {
 		return due
 	}
-	if !draft.Due.IsZero() {
+	if !draft.Due.IsZero() && !d.approval(inc) {
 		due = append(due, duty{draft.Due, true, func() { d.update(inc.ID, true, draft.Text) }})
 	}
 	if limit := draft.Limit; !limit.IsZero() && !slices.ContainsFunc(inc.Missed, limit.Equal) {
@@ -60,7 +60,9 @@ func (d *decision) calls(inc Incident) []duty {
 	base, alarmed := inc.alarm(s)
 	var due []duty
 	if !alarmed && needsPeople(policy) && (d.by != "" || d.in.Round != nil) { // by the clock alone nothing gets worse
-		return []duty{{d.at, true, func() {
+		// What was found may be over by now; what a person said is so.
+		declared := d.by != "" && slices.ContainsFunc(inc.Causes, func(c Cause) bool { return c.declared() && c.Severity != rules.SeverityNone })
+		return []duty{{d.at, !declared, func() {
 			d.say(Event{Kind: Alarmed, Incident: inc.ID, At: d.at, By: Tocsin, Component: inc.Component, Severity: s})
 		}}}
 	}
@@ -86,7 +88,7 @@ func (d *decision) calls(inc Incident) []duty {
 		}
 		due = append(due, duty{next, false, func() { d.page(inc, policy, s) }})
 	}
-	if within := policy.Ack; within != (rules.Within{}) && inc.Acked.IsZero() && !inc.Overdue {
+	if within := policy.Ack; within != (rules.Within{}) && !inc.Answered && !inc.Overdue {
 		due = append(due, duty{by(base, within), false, func() {
 			d.say(Event{
 				Kind: Overdue, Incident: inc.ID, At: d.at, By: Clock, Component: inc.Component, Severity: s,

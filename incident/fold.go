@@ -96,8 +96,8 @@ func (b Board) reopen(e Event) Board {
 	in := b.Past[i]
 	in.State, in.Resolved = Investigating, time.Time{}
 	// People are called anew: who was on it may have gone to bed.
-	in.Ack, in.Alarms, in.Pages, in.Escalated, in.Overdue = nil, nil, 0, nil, false
-	in.Draft, in.Withheld, in.Grade, in.Forced, in.Moved = nil, false, nil, false, time.Time{}
+	in.Ack, in.Answered, in.Alarms, in.Pages, in.Escalated, in.Overdue = nil, false, nil, 0, nil, false
+	in.Draft, in.Grade, in.Forced, in.Moved = nil, nil, false, time.Time{} // a veto stands until somebody says otherwise
 	b.Past = slices.Delete(b.ours(b.Past), i, i+1)
 	b.Open = append(b.full(b.Open), in)
 	return b
@@ -110,7 +110,7 @@ func (b Board) change(i int, e Event) Board {
 	in := was.with(e)
 	switch k := key(Cause{Rule: e.Rule, Service: e.Service, Region: e.Region}); {
 	case e.Kind == Absorbed:
-		in = in.absorb(b, e.Cause)
+		in = in.absorb(b, e)
 	case e.Kind == Raised && b.waived[k] != rules.SeverityNone:
 		b.waived = maps.Clone(b.waived)
 		delete(b.waived, k)
@@ -309,7 +309,7 @@ func (i Incident) people(e Event) Incident {
 	case Overdue:
 		i.Overdue = true
 	case Acknowledged:
-		i.Ack, i.Pages, i.LastPage = &Ack{By: e.By, At: e.At, Until: e.Until}, 0, time.Time{}
+		i.Ack, i.Answered, i.Pages, i.LastPage = &Ack{By: e.By, At: e.At, Until: e.Until}, true, 0, time.Time{}
 		if i.Acked.IsZero() {
 			i.Acked = e.At
 		}
@@ -355,16 +355,20 @@ func (i Incident) assigned(e Event) Incident {
 }
 
 // absorb takes over what another incident, which goes on as this one, was about.
-func (i Incident) absorb(b Board, id ID) Incident {
-	from, ok := b.Find(id)
+func (i Incident) absorb(b Board, e Event) Incident {
+	from, ok := b.Find(e.Cause)
 	if !ok {
 		return i
 	}
+	highest := max(i.Severity(), from.Severity())
 	i.Causes = slices.Clone(i.Causes)
 	for _, c := range from.Causes {
 		c.Component = from.componentOf(c)
-		if at := i.cause(c); at < 0 {
+		switch at := i.cause(c); {
+		case at < 0:
 			i.Causes = append(i.Causes, c)
+		case c.Severity > i.Causes[at].Severity:
+			i.Causes[at] = c
 		}
 	}
 	for _, component := range from.covers() {
@@ -379,8 +383,11 @@ func (i Incident) absorb(b Board, id ID) Incident {
 	if from.Detected.Before(i.Detected) {
 		i.Detected = from.Detected
 	}
-	if g := i.Grade; g != nil && i.demanded() > max(g.Demanded, g.Severity) {
+	if i.Severity() < highest { // what a person said of the one is not said of both
 		i.Grade = nil
+		if demanded := i.demanded(); demanded != highest {
+			i.Grade = &Grade{Severity: highest, Demanded: demanded, By: e.By, Why: e.Why, At: e.At}
+		}
 	}
 	return i
 }

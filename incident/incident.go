@@ -43,6 +43,7 @@ type Incident struct {
 	// What people are called for.
 	Alarms    []Alarm // each severity that called for people, in the order of coming
 	Ack       *Ack    // nil: nobody is on it
+	Answered  bool    // somebody was, since it was opened, or opened again
 	Pages     int     // how often those on call were called since the last acknowledgement
 	LastPage  time.Time
 	Escalated []Rung

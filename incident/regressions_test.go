@@ -283,3 +283,146 @@ rules:
 		t.Errorf("the last word is %s", last.Line(p.Begin))
 	}
 }
+
+// round is what a minute's findings call for, applied to the board.
+func (p *acting) round(findings ...evaluator.Finding) []incident.Event {
+	p.at = p.at.Truncate(time.Minute).Add(time.Minute)
+	for i := range findings {
+		findings[i].At, findings[i].LastSeen = p.at, p.at
+	}
+	r := evaluator.Round{At: p.at, Live: true, Source: rules.SourceSpans, Findings: findings}
+	p.at = p.at.Add(time.Minute)
+	events := p.board.Decide(incident.Input{Config: p.config, Round: &r, Latest: findings, AsOf: r.At, Known: true}, p.at)
+	p.add(events)
+	return events
+}
+
+func (p *acting) add(events []incident.Event) {
+	for _, e := range events {
+		e.Seq = p.board.Seq + 1
+		p.board = p.board.With(e)
+	}
+}
+
+// broken is a finding that a rule demands a severity.
+func broken(rule, component string, s rules.Severity) evaluator.Finding {
+	return evaluator.Finding{
+		Rule: rule, Component: component, Series: telemetry.Series{Service: rule, Region: "eu"}, Kind: rules.KindErrorRate,
+		Now: evaluator.Bad, Held: s, Floor: s, Seen: true, Requests: 100, Value: 0.5,
+	}
+}
+
+const dependent = `
+components: [{id: db, name: Database}, {id: api, name: API, depends_on: [db]}, {id: app, name: App}]
+regions: [{code: eu, name: Europe}]
+rules:
+  - {id: app, component: app, signal: error_rate, levels: {P1: {above: 5%, for: 3m}}}
+  - {id: db, component: db, signal: error_rate, levels: {P1: {above: 5%, for: 3m}}}
+  - {id: api, component: api, signal: error_rate, levels: {P1: {above: 5%, for: 3m}}}
+`
+
+// The incident that explains a vetoed one said that its component is affected, too.
+func TestWhatIsVetoedIsNotNamedByAnother(t *testing.T) {
+	p := &acting{T: t, config: parsed(t, dependent), at: time.Date(2026, 5, 20, 10, 0, 0, 0, time.UTC)}
+	p.round(broken("db", "db", rules.P1), broken("api", "api", rules.P1))
+	p.does(incident.Action{Do: incident.Veto, Incident: "INC-2026-0002", Why: "customers do not feel it"})
+	_, events := p.does(incident.Action{Do: incident.Approve, Incident: "INC-2026-0001"})
+	for _, e := range events {
+		if e.Update != nil && len(e.Update.Also) > 0 {
+			t.Errorf("%s names %q", e.Line(time.Time{}), e.Update.Also)
+		}
+	}
+}
+
+// A reload that turned a dependency round had two incidents explain each other:
+// neither was spoken of, and whoever asked for whom they speak went round for ever.
+func TestADependencyTurnedRoundExplainsNothing(t *testing.T) {
+	p := &acting{T: t, config: parsed(t, dependent), at: time.Date(2026, 5, 20, 10, 0, 0, 0, time.UTC)}
+	p.round(broken("db", "db", rules.P1), broken("api", "api", rules.P1))
+	p.config.Components[0].DependsOn, p.config.Components[1].DependsOn = []string{"api"}, nil
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 10 {
+			p.round(broken("db", "db", rules.P0), broken("api", "api", rules.P0), broken("app", "app", rules.P1))
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it goes round")
+	}
+	if a, b := p.board.Open[0], p.board.Open[1]; !a.Told() && !b.Told() {
+		t.Error("neither was spoken of in ten minutes")
+	}
+}
+
+// What was merged into an incident with a milder cause of the same kind, or with a
+// severity that a person had set, fell to that.
+func TestAMergedIncidentTakesTheHighestSeverity(t *testing.T) {
+	declare := func(p *acting, s rules.Severity) incident.ID {
+		id, _ := p.does(incident.Action{Do: incident.Declare, Component: "api", Severity: s, Topic: "security", Private: true})
+		return id
+	}
+	t.Run("of the same cause", func(t *testing.T) {
+		p := newActing(t)
+		a, b := declare(p, rules.P0), declare(p, rules.P2)
+		p.does(incident.Action{Do: incident.Merge, Incident: a, Other: b})
+		if inc, _ := p.board.Find(b); inc.Severity() != rules.P0 {
+			t.Errorf("%s is %s, and the one that goes on as it was P0", b, inc.Severity())
+		}
+	})
+	t.Run("that a person set", func(t *testing.T) {
+		p := newActing(t)
+		a, b := declare(p, rules.P2), declare(p, rules.P2)
+		p.does(incident.Action{Do: incident.SetSeverity, Incident: a, Severity: rules.P0, Why: "data got out"})
+		p.does(incident.Action{Do: incident.Merge, Incident: a, Other: b})
+		if inc, _ := p.board.Find(b); inc.Severity() != rules.P0 {
+			t.Errorf("%s is %s, and a person said P0 of the one that goes on as it", b, inc.Severity())
+		}
+	})
+	t.Run("and not more than that", func(t *testing.T) {
+		p := newActing(t)
+		a, b := declare(p, rules.P2), declare(p, rules.P1)
+		p.does(incident.Action{Do: incident.SetSeverity, Incident: b, Severity: rules.P3, Why: "one test account"})
+		p.does(incident.Action{Do: incident.Merge, Incident: a, Other: b})
+		if inc, _ := p.board.Find(b); inc.Severity() != rules.P2 {
+			t.Errorf("%s is %s, and the two that are one now were P2 and P3", b, inc.Severity())
+		}
+	})
+	t.Run("whatever a person said of the other", func(t *testing.T) {
+		p := newActing(t)
+		a, b := declare(p, rules.P1), declare(p, rules.P1)
+		p.does(incident.Action{Do: incident.SetSeverity, Incident: b, Severity: rules.P3, Why: "one test account"})
+		p.does(incident.Action{Do: incident.Merge, Incident: a, Other: b})
+		if inc, _ := p.board.Find(b); inc.Severity() != rules.P1 {
+			t.Errorf("%s is %s, and the one that goes on as it was P1", b, inc.Severity())
+		}
+	})
+}
+
+// Within the first seconds after a start, or while minutes are caught up with,
+// nobody was called for what a person declared; and with a source that is away
+// nobody ever was.
+func TestADeclaredIncidentCallsPeopleThoughNothingIsKnown(t *testing.T) {
+	p := newActing(t)
+	p.config.People = []rules.Person{{ID: "ada", Roles: []string{rules.OnCall}, Reach: []string{"pager"}}}
+	a := incident.Action{Do: incident.Declare, By: incident.Person("ada"), Component: "api", Severity: rules.P0, Words: rules.Words{Symptom: "all is lost"}}
+	events, _, err := p.board.Act(incident.Input{Config: p.config}, a, p.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events {
+		if e.Kind == incident.Paged {
+			return
+		}
+	}
+	p.add(events)
+	late := p.at.Add(time.Hour)
+	for _, e := range p.board.Decide(incident.Input{Config: p.config, Known: true}, late) {
+		if e.Kind == incident.Paged {
+			return
+		}
+	}
+	t.Error("an hour later nobody has been called")
+}

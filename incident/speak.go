@@ -77,8 +77,8 @@ func (d *decision) first(inc Incident, live bool) {
 	case inc.State == StateResolved && draft != nil:
 		d.withdraws(inc, "it was over before its first words were due")
 	case inc.State == StateResolved:
-	case draft == nil:
-		d.say(hold)
+	case draft == nil, hold.Due.IsZero() && !draft.Due.IsZero():
+		d.say(hold) // at first, and once what would have gone by itself needs a person
 	case !draft.Due.IsZero() && !draft.Due.After(d.at) && !d.explained(inc):
 		d.update(inc.ID, live, draft.Text)
 	case !draft.Pinned && !hold.Due.IsZero() && (draft.Due.IsZero() || hold.Due.Before(draft.Due)):
@@ -95,11 +95,13 @@ func (d *decision) waits(inc Incident) bool {
 	return inc.Withheld || d.approval(inc) || d.policy(inc).Hold > 0
 }
 
-// approval reports whether the first words wait for a person.
+// approval reports whether the first words wait for a person. Once every cause
+// has recovered and it is not over, what they waited for still holds.
 func (d *decision) approval(inc Incident) bool {
+	none := inc.Severity() == rules.SeverityNone
 	return d.policy(inc).Approve || slices.ContainsFunc(inc.Causes, func(c Cause) bool {
 		rule, _ := d.in.Config.Rule(c.Rule)
-		return c.Severity != rules.SeverityNone && rule.Approve
+		return (none || c.Severity != rules.SeverityNone) && rule.Approve
 	})
 }
 
@@ -126,16 +128,18 @@ func (d *decision) inside(inc Incident) bool {
 }
 
 // explained reports whether another incident speaks for this one: nothing was
-// said of it yet, and one that it depends on is open and at least as bad.
+// said of it yet, and one that it depends on is open and at least as bad. What it
+// depended on when it broke may be another thing by now.
 func (d *decision) explained(inc Incident) bool {
 	by, ok := d.board.Find(inc.ExplainedBy)
-	return ok && !inc.Told() && by.State != StateResolved && d.public(by) && by.Severity() >= inc.Severity() &&
+	return ok && !inc.Told() && d.in.Config.DependsOn(inc.Component, by.Component) && by.State != StateResolved && d.public(by) && by.Severity() >= inc.Severity() &&
 		!slices.ContainsFunc(inc.Causes, func(c Cause) bool {
 			return c.Severity != rules.SeverityNone && by.RegionSeverity(c.Region) == rules.SeverityNone
 		})
 }
 
-// also lists the components whose incidents this one explains and speaks for.
+// also lists the components whose incidents this one explains and speaks for: not
+// those that a person keeps from customers.
 func (d *decision) also(inc Incident) []string {
 	var all []string
 	for _, other := range d.board.Open {
@@ -143,7 +147,7 @@ func (d *decision) also(inc Incident) []string {
 		for d.explained(by) {
 			by = d.find(by.ExplainedBy)
 		}
-		if other.ID != inc.ID && by.ID == inc.ID && d.public(other) {
+		if other.ID != inc.ID && by.ID == inc.ID && d.public(other) && !other.Withheld {
 			all = append(all, other.Component)
 		}
 	}

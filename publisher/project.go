@@ -183,11 +183,17 @@ func (v view) on(component string) []incident.Incident {
 }
 
 // told reports whether customers have heard of an incident, by itself or as part
-// of the one that explains it; nothing explains away that a person wanted it kept
+// of one that spoke for it; nothing explains away that a person wanted it kept
 // from them.
 func (v view) told(inc incident.Incident) bool {
-	by, _ := v.board.Find(inc.ExplainedBy)
-	return isPublic(inc) || !inc.Private && !inc.Withheld && isPublic(by) && isOpen(by)
+	if isPublic(inc) || inc.Private || inc.Withheld || inc.ExplainedBy == "" {
+		return isPublic(inc)
+	}
+	return slices.ContainsFunc(v.open(), func(by incident.Incident) bool {
+		return slices.ContainsFunc(public(by), func(u incident.Update) bool {
+			return slices.Contains(u.Also, inc.Component) && !u.Said.Before(inc.Detected)
+		})
+	})
 }
 
 func (v view) one(component, code string) templates.Cell {

@@ -252,3 +252,24 @@ func TestPrepareFindsTheUpdate(t *testing.T) {
 		t.Errorf("an update for a page: %v, want a permanent error", err)
 	}
 }
+
+// The page told of an incident whose words waited, or had to be approved, as soon
+// as another was linked to it, though that one did not speak for it: it was milder.
+func TestWhatIsHeldIsNotShownSinceAnotherIsLinked(t *testing.T) {
+	const id = "INC-2026-0008"
+	b := broken(seen(), rules.P2, false, "eu")
+	b = b.With(incident.Event{Kind: incident.Opened, Incident: id, Component: "eval", At: noon, Began: noon})
+	b = b.With(incident.Event{Kind: incident.Raised, Incident: id, Component: "eval", Rule: "errs", Region: "eu", Severity: rules.P0, At: noon, Began: noon})
+	b = b.With(incident.Event{Kind: incident.Linked, Incident: id, Component: "eval", Cause: "INC-2026-0007", At: noon})
+	b = b.With(incident.Event{Kind: incident.Held, Incident: id, Component: "eval", At: noon}) // for approval
+	c := projectConfig(t)
+	if s := Project(c, b, noon, noon).Components[1].Status; s != templates.Operational {
+		t.Errorf("its words wait, and the page says %s", s)
+	}
+	u := b.Open[0].Updates[0]
+	u.Number, u.Also = 2, []string{"eval"}
+	b = b.With(incident.Event{Kind: incident.Updated, Incident: "INC-2026-0007", Update: &u, At: noon})
+	if s := Project(c, b, noon, noon).Components[1].Status; s == templates.Operational {
+		t.Errorf("customers have read that it is affected, too, and the page says %s", s)
+	}
+}

@@ -100,6 +100,7 @@ var deskMistakes = []mistakeTest{
 	{"a checklist without steps", "checklists:\n  - «id»: a\n    title: A\n", "steps is missing"},
 	{"a checklist with no step", list + "    steps: «[]»", "the list is empty: add a step"},
 	{"a checklist that stands twice", list + steps + "  - id: «a»\n    title: A\n" + steps, `"a" is used twice: first at t.yaml:2:9`},
+	{"a checklist with the name of what is made up", "checklists:\n  - id: «own»\n    title: A\n" + steps, "take another name"},
 	{"a checklist for nothing", list + steps + "    for: «{}»", "want at least one condition"},
 	{"a checklist for an unknown rule", list + steps + "    for: {rules: [«silent-regio»]}", `did you mean "silent-region"?`},
 	{"a checklist for rules that there are not", list + steps + "    for: {rules: [«xyz-*»]}", `no rule matches "xyz-*"`},

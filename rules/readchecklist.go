@@ -54,7 +54,10 @@ func (d *draft) readChecklists(v value) {
 		}
 		l := Checklist{Pos: item.pos()}
 		id := o.need("id", "id: region-down")
-		if s, ok := id.id("region-down"); ok && id.once(d.checklists, s) {
+		switch s, ok := id.id("region-down"); {
+		case ok && s == "own":
+			id.mistake("own is where the tasks stand that people make up: take another name")
+		case ok && id.once(d.checklists, s):
 			l.ID = s
 		}
 		l.Title, _ = o.need("title", "title: A region is down").line(120, "A region is down")
