@@ -53,9 +53,14 @@ func (b Board) On(component string) (Incident, bool) {
 
 // Find gives an incident, open or past.
 func (b Board) Find(id ID) (Incident, bool) {
+	if id == "" {
+		return Incident{}, false // few are explained or merged by another, and there may be years of them
+	}
 	for _, list := range [][]Incident{b.Open, b.Past} {
-		if i := slices.IndexFunc(list, func(i Incident) bool { return i.ID == id }); i >= 0 {
-			return list[i], true
+		for i := range list {
+			if list[i].ID == id {
+				return list[i], true
+			}
 		}
 	}
 	return Incident{}, false

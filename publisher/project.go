@@ -27,7 +27,7 @@ var otherRegion = templates.Region{Code: "other", Name: "Other regions"}
 // The same board at the same minute gives the same value, whenever it is
 // asked: a page that says nothing new is the same page, to the last byte.
 func Project(c *rules.Config, b incident.Board, judged, at time.Time) templates.Public {
-	v := view{c, b}
+	v := newView(c, b)
 	p := templates.Public{
 		Organisation: c.Organisation, Title: c.Page.Title, URL: c.Page.URL, Support: c.Page.Support,
 		Rendered: at, Checked: judged, Since: b.Since, Blind: b.Blind,
@@ -61,6 +61,17 @@ func Project(c *rules.Config, b incident.Board, judged, at time.Time) templates.
 type view struct {
 	config *rules.Config
 	board  incident.Board
+	joined map[incident.ID][]incident.Incident // what was merged, by the incident that it goes on as
+}
+
+func newView(c *rules.Config, b incident.Board) view {
+	v := view{config: c, board: b, joined: map[incident.ID][]incident.Incident{}}
+	for n := range b.Past {
+		if past := &b.Past[n]; past.Into != "" && !past.Private {
+			v.joined[past.Into] = append(v.joined[past.Into], *past)
+		}
+	}
+	return v
 }
 
 // public gives what customers may read of an incident.
@@ -72,7 +83,7 @@ func public(i incident.Incident) []incident.Update {
 }
 
 // isPublic reports whether customers have read of an incident.
-func isPublic(i incident.Incident) bool { return len(public(i)) > 0 }
+func isPublic(i incident.Incident) bool { return !i.Private && i.Told() }
 
 // newest gives the last that customers read of an incident.
 func newest(i incident.Incident) incident.Update {
@@ -369,8 +380,8 @@ func (v view) merged(i incident.Incident, at time.Time) []string {
 	var all []string
 	into := []incident.ID{i.ID} // what was merged into one of these belongs to i
 	for n := 0; n < len(into); n++ {
-		for _, past := range v.board.Past {
-			if past.Into != into[n] || past.Private || past.Resolved.After(at) || slices.Contains(into, past.ID) {
+		for _, past := range v.joined[into[n]] {
+			if past.Resolved.After(at) || slices.Contains(into, past.ID) {
 				continue
 			}
 			into = append(into, past.ID)
