@@ -125,7 +125,8 @@ func (s scene) title(i incident.Incident) string {
 	if symptom == "" && len(i.Updates) > 0 {
 		symptom = i.Updates[len(i.Updates)-1].Words.Symptom
 	}
-	if rule, ok := s.config.Rule(s.worst(i).Rule); ok && symptom == "" {
+	if symptom == "" {
+		rule, _ := s.config.Rule(s.worst(i).Rule)
 		symptom = rule.Public.Symptom
 	}
 	switch {

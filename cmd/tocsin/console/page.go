@@ -389,14 +389,16 @@ func (s scene) related(i incident.Incident) (all []Ref, into *Ref) {
 	}
 	for _, list := range [][]incident.Incident{s.board.Open, s.board.Past} {
 		for _, o := range list {
-			r, ok := ref("", o.ID)
-			switch {
-			case !ok:
-			case o.ExplainedBy == i.ID:
-				r.What = "Explains"
-				all = append(all, r)
-			case o.Into == i.ID:
-				r.What = "Took over"
+			what := ""
+			switch i.ID {
+			case o.ExplainedBy:
+				what = "Explains"
+			case o.Into:
+				what = "Took over"
+			default:
+				continue
+			}
+			if r, ok := ref(what, o.ID); ok {
 				all = append(all, r)
 			}
 		}
