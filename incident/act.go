@@ -268,7 +268,7 @@ func (d *decision) declarable(a Action) error {
 		return refuse(Senseless, "it cannot have begun more than 30 days ago")
 	case a.Topic != "" && !topic(a.Topic):
 		return refuse(Senseless, "a topic is one word of small letters and hyphens, as security")
-	case !slices.Contains([]Integrity{UnderReview, NotKnown, NotImpacted}, a.Integrity):
+	case !slices.Contains(Integrities, a.Integrity):
 		return refuse(Senseless, "data integrity is one of: under review, not known, not impacted")
 	}
 	for _, region := range a.Regions {
@@ -418,7 +418,7 @@ func (d *decision) correct(inc Incident, a Action) error {
 
 func (d *decision) assess(inc Incident, a Action) error {
 	switch {
-	case !slices.Contains([]Integrity{UnderReview, NotKnown, NotImpacted}, a.Integrity):
+	case !slices.Contains(Integrities, a.Integrity):
 		return refuse(Senseless, "data integrity is one of: under review, not known, not impacted; found %q", a.Integrity)
 	case inc.Integrity == a.Integrity:
 		return nil
@@ -719,7 +719,7 @@ func (d *decision) addList(inc Incident, a Action) error {
 	if has(inc, list.ID) {
 		return nil
 	}
-	d.say(tasked(inc, list, d, a.By))
+	d.say(d.tasked(inc, list, a.By))
 	return nil
 }
 

@@ -13,7 +13,7 @@ import (
 type Board struct {
 	Seq    uint64     // of the newest event in it
 	Since  time.Time  // of the data of the first event: nothing is known of what was before
-	Open   []Incident // in the order of opening; one a component at the most
+	Open   []Incident // in the order of opening; of those that are not private, one a component at the most
 	Past   []Incident // in the order of resolution
 	Senses map[Cell]Sensing
 	Blind  time.Time // since when the source does not answer; zero: it does

@@ -201,7 +201,7 @@ const most = 64
 // due does what has fallen due without a round.
 func (d *decision) due() {
 	for _, inc := range d.board.Open {
-		d.perform(inc.ID, func(inc Incident) []duty { return d.duties(inc) })
+		d.perform(inc.ID, d.duties)
 		d.checklists(inc.ID)
 	}
 }
@@ -235,8 +235,7 @@ func (b Board) NextDue(in Input, at time.Time) time.Time {
 	var first time.Time
 	for _, inc := range b.Open {
 		for _, x := range d.duties(d.about(inc)) {
-			switch {
-			case x.words && !in.Known:
+			if x.words && !in.Known {
 				continue
 			}
 			x.at = x.at.Add(fresh)

@@ -191,9 +191,7 @@ func (i Incident) cell(e Event) Incident {
 		c.Severity, c.Ended, c.Gone = rules.SeverityNone, e.At, e.By == Tocsin
 	}
 	c.Peak = max(c.Peak, c.Severity)
-	if g := i.Grade; g != nil && i.demanded() > max(g.Demanded, g.Severity) {
-		i.Grade = nil // it is worse than what the person spoke of
-	}
+	i.Grade = i.stillGraded()
 	i.Peak = max(i.Peak, i.graded(c.Severity))
 	if e.Kind == Raised {
 		i.Moved = time.Time{}
@@ -202,6 +200,15 @@ func (i Incident) cell(e Event) Incident {
 		}
 	}
 	return i
+}
+
+// stillGraded gives a person's severity, nil once it is worse than what they
+// spoke of.
+func (i Incident) stillGraded() *Grade {
+	if g := i.Grade; g != nil && i.demanded() > max(g.Demanded, g.Severity) {
+		return nil
+	}
+	return i.Grade
 }
 
 // moved applies another state.
@@ -358,9 +365,7 @@ func (i Incident) absorb(b Board, id ID) Incident {
 	if from.Detected.Before(i.Detected) {
 		i.Detected = from.Detected
 	}
-	if g := i.Grade; g != nil && i.demanded() > max(g.Demanded, g.Severity) {
-		i.Grade = nil
-	}
+	i.Grade = i.stillGraded()
 	return i
 }
 

@@ -1,8 +1,8 @@
 // Package api is what people and programs do with incidents over HTTP, on the
 // private listener: the same deeds for the command line, the console and
 // whoever else has a token. One table says what can be done, with which fields;
-// the routes, the OpenAPI document, the console's forms and the command line's
-// flags are made from it.
+// the routes, the OpenAPI document and the console's forms are made from it,
+// and a test holds the command line's flags against it.
 package api
 
 import (
