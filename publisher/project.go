@@ -101,10 +101,8 @@ func (v view) open() []incident.Incident {
 
 // region gives the public face of a region's code.
 func (v view) region(code string) templates.Region {
-	for _, r := range v.config.Regions {
-		if r.Code == code {
-			return templates.Region{Code: r.Code, Name: r.Name}
-		}
+	if r, ok := v.config.Region(code); ok {
+		return templates.Region{Code: r.Code, Name: r.Name}
 	}
 	return otherRegion
 }
@@ -314,12 +312,8 @@ func (v view) incident(i incident.Incident, updates []incident.Update) templates
 	if !isOpen(i) {
 		out.State = string(incident.StateResolved)
 	}
-	out.Component = templates.Component{ID: i.Component, Name: v.title(i.Component)}
-	for _, c := range v.config.Components {
-		if c.ID == i.Component {
-			out.Component.Description = c.Description
-		}
-	}
+	about, _ := v.config.Component(i.Component)
+	out.Component = templates.Component{ID: i.Component, Name: v.title(i.Component), Description: about.Description}
 	for n, u := range updates {
 		said := v.update(i, u)
 		switch {
@@ -395,10 +389,8 @@ func (v view) merged(i incident.Incident, at time.Time) []string {
 
 // title gives a component's name, or its ID once it is no longer configured.
 func (v view) title(id string) string {
-	for _, c := range v.config.Components {
-		if c.ID == id {
-			return c.Name
-		}
+	if c, ok := v.config.Component(id); ok {
+		return c.Name
 	}
 	return id
 }

@@ -62,21 +62,13 @@ func (s scene) people(ids []string) string {
 }
 
 func (s scene) component(id string) string {
-	for _, c := range s.config.Components {
-		if c.ID == id {
-			return cmp.Or(c.Name, c.ID)
-		}
-	}
-	return id
+	c, _ := s.config.Component(id)
+	return cmp.Or(c.Name, id)
 }
 
 func (s scene) region(code string) string {
-	for _, r := range s.config.Regions {
-		if r.Code == code {
-			return cmp.Or(r.Name, r.Code)
-		}
-	}
-	return cmp.Or(code, "no region")
+	r, _ := s.config.Region(code)
+	return cmp.Or(r.Name, code, "no region")
 }
 
 func (s scene) regions(codes []string) string {

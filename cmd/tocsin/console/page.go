@@ -364,12 +364,8 @@ func (s scene) causes(i incident.Incident) []incident.Cause {
 
 // regionValues are the values of the region attribute that mean a region.
 func (s scene) regionValues(code string) []string {
-	for _, r := range s.config.Regions {
-		if r.Code == code {
-			return append([]string{code}, r.Aliases...)
-		}
-	}
-	return []string{code}
+	r, _ := s.config.Region(code)
+	return append([]string{code}, r.Aliases...)
 }
 
 // related are the incidents that this one has to do with.
