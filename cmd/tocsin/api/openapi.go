@@ -154,7 +154,7 @@ func body(d Deed) document {
 		p := f.Type.schema()
 		p["description"] = f.Help
 		if f.Name == "why" {
-			p["maxLength"] = mostWhy
+			p["maxLength"] = incident.MostWhy
 		}
 		properties[f.Name] = p
 		if f.Required {
