@@ -57,7 +57,7 @@ func (d *decision) calls(inc Incident) []duty {
 	}
 	s := inc.Severity()
 	policy := d.in.Config.Policies[s]
-	base, alarmed := inc.alarm(s)
+	base, alarmed := inc.CalledSince(s)
 	var due []duty
 	if !alarmed && needsPeople(policy) && (d.by != "" || d.in.Round != nil) { // by the clock alone nothing gets worse
 		return []duty{{d.at, true, func() {

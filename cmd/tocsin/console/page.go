@@ -205,14 +205,8 @@ func (s scene) facts(i incident.Incident) []Fact {
 func (s scene) steps(i incident.Incident) []Text {
 	sev := i.Severity()
 	policy := s.config.Policies[sev]
-	var from time.Time
-	for _, a := range i.Alarms {
-		if a.Severity >= sev {
-			from = a.At
-			break
-		}
-	}
-	if from.IsZero() || len(s.config.People) == 0 {
+	from, called := i.CalledSince(sev)
+	if !called || len(s.config.People) == 0 {
 		return nil
 	}
 	var out []Text
