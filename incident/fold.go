@@ -320,6 +320,7 @@ func (i Incident) people(e Event) Incident {
 func (i Incident) notice(e Event) Incident {
 	i.Notices = append(slices.Clip(i.Notices), Notice{
 		Number: len(i.Notices) + 1, At: e.At, Kind: e.Kind, To: e.To, Role: e.Role, Step: e.Step, Severity: e.Severity, Due: e.Due, Why: e.Why,
+		Reached: slices.ContainsFunc(e.Posts, func(p Post) bool { return p.Key != "" }), // those without are pages'
 	})
 	return i
 }

@@ -113,7 +113,8 @@ type Notice struct {
 	Role     string
 	Step     int
 	Due      time.Time // Reminded: of the promise
-	Why      string
+	Reached  bool      // some channel leads to them
+	Why      string    // how bad it is; where nobody was reached, why not
 }
 
 // Todo is a task and what has become of it.
