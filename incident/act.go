@@ -19,6 +19,9 @@ func (b Board) Act(in Input, a Action, at time.Time) ([]Event, ID, error) {
 	if a.By.Person() == "" {
 		return nil, "", refuse(Senseless, "it is not said who acts")
 	}
+	if len(a.Why) > MostWhy {
+		return nil, "", refuse(Senseless, "the reason has %d bytes, %d fit: put the rest into a note", len(a.Why), MostWhy)
+	}
 	if a.Do == Declare {
 		id, err := d.declare(a)
 		if err != nil {
@@ -39,9 +42,6 @@ func (b Board) Act(in Input, a Action, at time.Time) ([]Event, ID, error) {
 			return nil, "", refuse(NotNow, "%s goes on as %s: act on that", inc.ID, inc.Into)
 		}
 		return nil, "", refuse(NotNow, "%s is resolved: what is left is to note, to link and to do its tasks; declare another if it goes on", inc.ID)
-	}
-	if len(a.Why) > mostWhy {
-		return nil, "", refuse(Senseless, "the reason has %d bytes, %d fit: put the rest into a note", len(a.Why), mostWhy)
 	}
 	before := d.board
 	if err := do(&d, inc, a); err != nil {
@@ -148,11 +148,15 @@ func (d *decision) words(what, text string, most int) error {
 	return nil
 }
 
+// Limits that whoever takes actions from people may want to tell them.
+const (
+	MostWhy     = 1000 // bytes of a reason: each event that it causes keeps it
+	MostRegions = 100  // that an incident can be declared in: each becomes an event
+)
+
 // How long texts may be.
 const (
 	mostText    = 2000 // what people write
-	mostWhy     = 1000
-	mostRegions = 100
 	mostSymptom = 120
 	mostImpact  = 300
 )
@@ -246,9 +250,7 @@ func (d *decision) declarable(a Action) error {
 		names = append(names, c.ID)
 	}
 	switch {
-	case len(a.Why) > mostWhy:
-		return refuse(Senseless, "the reason has %d bytes, %d fit: put the rest into a note", len(a.Why), mostWhy)
-	case len(a.Regions) > mostRegions:
+	case len(a.Regions) > MostRegions:
 		return refuse(Senseless, "%d regions are too many to name: leave them out, and it is everywhere", len(a.Regions))
 	case a.Severity == rules.SeverityNone:
 		return refuse(Senseless, "say how bad it is: P0 … P4; when unsure, the worse")
@@ -268,7 +270,7 @@ func (d *decision) declarable(a Action) error {
 		return refuse(Senseless, "it cannot have begun more than 30 days ago")
 	case a.Topic != "" && !topic(a.Topic):
 		return refuse(Senseless, "a topic is one word of small letters and hyphens, as security")
-	case !slices.Contains([]Integrity{UnderReview, NotKnown, NotImpacted}, a.Integrity):
+	case !slices.Contains(Integrities, a.Integrity):
 		return refuse(Senseless, "data integrity is one of: under review, not known, not impacted")
 	}
 	for _, region := range a.Regions {
@@ -422,7 +424,7 @@ func (d *decision) correct(inc Incident, a Action) error {
 
 func (d *decision) assess(inc Incident, a Action) error {
 	switch {
-	case !slices.Contains([]Integrity{UnderReview, NotKnown, NotImpacted}, a.Integrity):
+	case !slices.Contains(Integrities, a.Integrity):
 		return refuse(Senseless, "data integrity is one of: under review, not known, not impacted; found %q", a.Integrity)
 	case inc.Integrity == a.Integrity:
 		return nil
@@ -725,7 +727,7 @@ func (d *decision) addList(inc Incident, a Action) error {
 	if has(inc, list.ID) {
 		return nil
 	}
-	d.say(tasked(inc, list, d, a.By))
+	d.say(d.tasked(inc, list, a.By))
 	return nil
 }
 

@@ -14,7 +14,7 @@ import (
 type Board struct {
 	Seq    uint64     // of the newest event in it
 	Since  time.Time  // of the data of the first event: nothing is known of what was before
-	Open   []Incident // in the order of opening; one a component at the most
+	Open   []Incident // in the order of opening; of those that are not private, one a component at the most
 	Past   []Incident // in the order of resolution
 	Senses map[Cell]Sensing
 	Blind  time.Time // since when the source does not answer; zero: it does
@@ -72,9 +72,14 @@ func (b Board) On(component string) (Incident, bool) {
 
 // Find gives an incident, open or past.
 func (b Board) Find(id ID) (Incident, bool) {
+	if id == "" {
+		return Incident{}, false // few are explained or merged by another, and there may be years of them
+	}
 	for _, list := range [][]Incident{b.Open, b.Past} {
-		if i := slices.IndexFunc(list, func(i Incident) bool { return i.ID == id }); i >= 0 {
-			return list[i], true
+		for i := range list {
+			if list[i].ID == id {
+				return list[i], true
+			}
 		}
 	}
 	return Incident{}, false

@@ -136,7 +136,7 @@ func (d *decision) round(r evaluator.Round) {
 	}
 	d.clear(r.At)
 	for _, inc := range slices.Clone(d.board.Open) {
-		d.withdraw(inc, r.At)
+		d.unwatched(inc, r.At)
 		d.settle(inc.ID, r)
 		d.speak(inc.ID, before, r)
 		d.checklists(inc.ID)
@@ -326,9 +326,9 @@ func (d *decision) explain(inc, by Incident, at time.Time) {
 	})
 }
 
-// withdraw ends the causes that no rule looks at any more: no finding will ever
+// unwatched ends the causes that no rule looks at any more: no finding will ever
 // end them.
-func (d *decision) withdraw(inc Incident, at time.Time) {
+func (d *decision) unwatched(inc Incident, at time.Time) {
 	now, _ := d.board.Find(inc.ID)
 	for _, c := range now.Causes {
 		if c.Severity == rules.SeverityNone || c.declared() || d.watched(now.componentOf(c), c) {

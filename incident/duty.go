@@ -57,7 +57,7 @@ func (d *decision) calls(inc Incident) []duty {
 	}
 	s := inc.Severity()
 	policy := d.in.Config.Policies[s]
-	base, alarmed := inc.alarm(s)
+	base, alarmed := inc.CalledSince(s)
 	var due []duty
 	if !alarmed && needsPeople(policy) && (d.by != "" || d.in.Round != nil) { // by the clock alone nothing gets worse
 		// What was found may be over by now; what a person said is so.
@@ -203,7 +203,7 @@ const most = 64
 // due does what has fallen due without a round.
 func (d *decision) due() {
 	for _, inc := range d.board.Open {
-		d.perform(inc.ID, func(inc Incident) []duty { return d.duties(inc) })
+		d.perform(inc.ID, d.duties)
 		d.checklists(inc.ID)
 	}
 }
@@ -237,8 +237,7 @@ func (b Board) NextDue(in Input, at time.Time) time.Time {
 	var first time.Time
 	for _, inc := range b.Open {
 		for _, x := range d.duties(d.about(inc)) {
-			switch {
-			case x.words && !in.Known:
+			if x.words && !in.Known {
 				continue
 			}
 			x.at = x.at.Add(fresh)

@@ -2,9 +2,15 @@
 // in, events out.
 //
 // An incident is the fold of its events. Decide (pure) says which events a
-// round of findings or a due time calls for; With (pure) is the only place
-// where state changes; Desk is the only writer, and appends an event before it
-// believes it.
+// round of findings or a due time calls for, Act (pure) which ones a person's
+// action does; With (pure) is the only place where state changes; Desk is the
+// only writer, and appends an event before it believes it.
+//
+// To read it: what can happen (event.go), what is known of it (incident.go,
+// board.go, fold.go), what a round of findings calls for (decide.go), what
+// people do (action.go, act.go), what falls due (duty.go), which words go out
+// (speak.go), what there is to do (tasks.go); then the desk (desk.go, log.go,
+// latest.go).
 package incident
 
 import (
@@ -66,7 +72,7 @@ const (
 	Graded       Kind = "graded"       // a person set the severity
 	Corrected    Kind = "corrected"    // a person said that it began earlier
 	Assessed     Kind = "assessed"     // a person said how the data are
-	Advised      Kind = "advised"      // a person said what customers can do meanwhile
+	Advised      Kind = "advised"      // a person changed the words for customers, as what they can do meanwhile
 	Merged       Kind = "merged"       // it goes on as another incident, named in Cause
 	Absorbed     Kind = "absorbed"     // another incident, named in Cause, goes on as this one
 	Related      Kind = "related"      // a person says that another incident has to do with it
@@ -126,6 +132,9 @@ const (
 	NotImpacted Integrity = "not impacted" // only a person may say so
 )
 
+// Integrities lists what there is to say.
+var Integrities = []Integrity{UnderReview, NotKnown, NotImpacted}
+
 // String gives the words that customers read.
 func (i Integrity) String() string { return cmp.Or(string(i), "under review") }
 
@@ -163,16 +172,16 @@ type Event struct {
 	Region    string         `json:"region,omitzero"`
 	Rule      string         `json:"rule,omitzero"`
 	Service   string         `json:"service,omitzero"`
-	Severity  rules.Severity `json:"severity,omitzero"` // Opened, Raised, Eased: the cause's; Updated: the incident's
+	Severity  rules.Severity `json:"severity,omitzero"` // Raised, Eased, Muted: the cause's; else the incident's, or the one that it is about
 	State     State          `json:"state,omitzero"`    // Moved, Updated
 	Sense     Sense          `json:"sense,omitzero"`    // Sensed
-	Began     time.Time      `json:"began,omitzero"`    // Opened, Raised, Corrected: first bad minute; Blinded, Sensed, Skipped: since when
+	Began     time.Time      `json:"began,omitzero"`    // of what is bad: the first bad minute; Blinded, Sensed, Skipped, Muted and of plans: since when
 	Value     float64        `json:"value,omitzero"`
 	Limit     float64        `json:"limit,omitzero"`
 	Requests  uint64         `json:"requests,omitzero"`
 	Errors    uint64         `json:"errors,omitzero"`
 	Why       string         `json:"why,omitzero"`   // private
-	Cause     ID             `json:"cause,omitzero"` // Linked: the incident that explains this one
+	Cause     ID             `json:"cause,omitzero"` // Linked: the incident that explains this one; Merged, Absorbed, Related: the other
 	Plan      string         `json:"plan,omitzero"`  // Muted, Entered, Left: "maintenance ID" or "silence ID"
 
 	// Of an Updated event: what the public words are made from.
@@ -181,11 +190,11 @@ type Event struct {
 	Private   bool        `json:"private,omitzero"`   // Opened: customers read nothing of it until a person says so
 	Topic     string      `json:"topic,omitzero"`     // Opened by a person: what it is about, as "security"
 	Words     rules.Words `json:"words,omitzero"`     // Opened, Edited, Advised: a person's, for customers
-	Text      string      `json:"text,omitzero"`      // Edited: what customers read besides; Noted: what was written down; private
+	Text      string      `json:"text,omitzero"`      // Edited: what customers read besides; private: Noted: what was written down; Resolved: what was not well
 	Integrity Integrity   `json:"integrity,omitzero"` // Assessed
 	Role      string      `json:"role,omitzero"`      // Escalated: who was meant; Assigned: as what
 	To        []string    `json:"to,omitzero"`        // IDs of people: who was called, or has it now
-	Step      int         `json:"step,omitzero"`      // Paged: for the how manieth time; Escalated: which of the severity's steps, from 1
+	Step      int         `json:"step,omitzero"`      // Paged: which call it is, Escalated: which of the severity's steps; both from 1
 	Forced    bool        `json:"forced,omitzero"`    // Resolved: although not all was well
 	Until     time.Time   `json:"until,omitzero"`     // Acknowledged: when it lapses; zero: at the incident's end; Held: when the words are late
 	Task      string      `json:"task,omitzero"`      // Ticked, Unticked, Assigned: "CHECKLIST/STEP"

@@ -212,9 +212,7 @@ func (i Incident) cell(e Event) Incident {
 		c.Severity, c.Ended, c.Gone = rules.SeverityNone, e.At, e.By == Tocsin
 	}
 	c.Peak = max(c.Peak, c.Severity)
-	if g := i.Grade; g != nil && i.demanded() > max(g.Demanded, g.Severity) {
-		i.Grade = nil // it is worse than what the person spoke of
-	}
+	i.Grade = i.stillGraded()
 	i.Peak = max(i.Peak, i.graded(c.Severity))
 	if e.Kind == Raised {
 		i.Moved = time.Time{}
@@ -223,6 +221,15 @@ func (i Incident) cell(e Event) Incident {
 		}
 	}
 	return i
+}
+
+// stillGraded gives a person's severity, nil once it is worse than what they
+// spoke of.
+func (i Incident) stillGraded() *Grade {
+	if g := i.Grade; g != nil && i.demanded() > max(g.Demanded, g.Severity) {
+		return nil
+	}
+	return i.Grade
 }
 
 // moved applies another state.
@@ -334,6 +341,7 @@ func (i Incident) people(e Event) Incident {
 func (i Incident) notice(e Event) Incident {
 	i.Notices = append(slices.Clip(i.Notices), Notice{
 		Number: len(i.Notices) + 1, At: e.At, Kind: e.Kind, To: e.To, Role: e.Role, Step: e.Step, Severity: e.Severity, Due: e.Due, Why: e.Why,
+		Reached: slices.ContainsFunc(e.Posts, func(p Post) bool { return p.Key != "" }), // those without are pages'
 	})
 	return i
 }

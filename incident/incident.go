@@ -114,7 +114,8 @@ type Notice struct {
 	Role     string
 	Step     int
 	Due      time.Time // Reminded: of the promise
-	Why      string
+	Reached  bool      // some channel leads to them
+	Why      string    // how bad it is; where nobody was reached, why not
 }
 
 // Todo is a task and what has become of it.
@@ -279,8 +280,9 @@ func (i Incident) task(id string) int {
 	return slices.IndexFunc(i.Tasks, func(t Todo) bool { return t.ID == id })
 }
 
-// alarm gives since when people are called at a severity or a worse one.
-func (i Incident) alarm(s rules.Severity) (at time.Time, ok bool) {
+// CalledSince gives since when people are called at a severity or a worse one:
+// what a policy gives people time for counts from then.
+func (i Incident) CalledSince(s rules.Severity) (at time.Time, ok bool) {
 	for _, a := range i.Alarms {
 		if a.Severity >= s {
 			return a.At, true

@@ -17,7 +17,7 @@ func (d *decision) checklists(id ID) {
 	inc := d.find(id)
 	for _, list := range d.in.Config.Checklists {
 		if inc.State != StateResolved && !has(inc, list.ID) && slices.ContainsFunc(inc.Causes, func(c Cause) bool { return d.calledFor(list, inc, c) }) {
-			d.say(tasked(inc, list, d, Tocsin))
+			d.say(d.tasked(inc, list, Tocsin))
 		}
 	}
 	inc = d.find(id)
@@ -45,7 +45,8 @@ func (d *decision) calledFor(list rules.Checklist, inc Incident, c Cause) bool {
 	return list.For.Fits(rule, c.Severity, inc.Topic)
 }
 
-func tasked(inc Incident, list rules.Checklist, d *decision, by Actor) Event {
+// tasked puts a checklist on an incident.
+func (d *decision) tasked(inc Incident, list rules.Checklist, by Actor) Event {
 	e := Event{Kind: Tasked, Incident: inc.ID, At: d.at, By: by, Component: inc.Component, Checklist: list.ID, Why: list.Title}
 	for _, s := range list.Steps {
 		e.Tasks = append(e.Tasks, Task{ID: list.ID + "/" + s.ID, Text: s.Text, Command: s.Command, Link: s.Link, Seen: s.Seen})

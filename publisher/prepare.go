@@ -35,7 +35,7 @@ func Prepare(c *rules.Config, b incident.Board, r Row, judged, at time.Time) (De
 	if !ok {
 		return d, fmt.Errorf("there is no incident for %s: %w", r.Key, ErrPermanent)
 	}
-	v := view{c, b}
+	v := newView(c, b)
 	if isNotice {
 		at := slices.IndexFunc(i.Notices, func(x incident.Notice) bool { return x.Number == n })
 		if at < 0 {

@@ -27,7 +27,7 @@ var otherRegion = templates.Region{Code: "other", Name: "Other regions"}
 // The same board at the same minute gives the same value, whenever it is
 // asked: a page that says nothing new is the same page, to the last byte.
 func Project(c *rules.Config, b incident.Board, judged, at time.Time) templates.Public {
-	v := view{c, b}
+	v := newView(c, b)
 	p := templates.Public{
 		Organisation: c.Organisation, Title: c.Page.Title, URL: c.Page.URL, Support: c.Page.Support,
 		Rendered: at, Checked: judged, Since: b.Since, Blind: b.Blind,
@@ -61,6 +61,17 @@ func Project(c *rules.Config, b incident.Board, judged, at time.Time) templates.
 type view struct {
 	config *rules.Config
 	board  incident.Board
+	joined map[incident.ID][]incident.Incident // what was merged, by the incident that it goes on as
+}
+
+func newView(c *rules.Config, b incident.Board) view {
+	v := view{config: c, board: b, joined: map[incident.ID][]incident.Incident{}}
+	for n := range b.Past {
+		if past := &b.Past[n]; past.Into != "" && !past.Private {
+			v.joined[past.Into] = append(v.joined[past.Into], *past)
+		}
+	}
+	return v
 }
 
 // public gives what customers may read of an incident.
@@ -72,7 +83,7 @@ func public(i incident.Incident) []incident.Update {
 }
 
 // isPublic reports whether customers have read of an incident.
-func isPublic(i incident.Incident) bool { return len(public(i)) > 0 }
+func isPublic(i incident.Incident) bool { return !i.Private && i.Told() }
 
 // newest gives the last that customers read of an incident.
 func newest(i incident.Incident) incident.Update {
@@ -90,10 +101,8 @@ func (v view) open() []incident.Incident {
 
 // region gives the public face of a region's code.
 func (v view) region(code string) templates.Region {
-	for _, r := range v.config.Regions {
-		if r.Code == code {
-			return templates.Region{Code: r.Code, Name: r.Name}
-		}
+	if r, ok := v.config.Region(code); ok {
+		return templates.Region{Code: r.Code, Name: r.Name}
 	}
 	return otherRegion
 }
@@ -309,12 +318,8 @@ func (v view) incident(i incident.Incident, updates []incident.Update) templates
 	if !isOpen(i) {
 		out.State = string(incident.StateResolved)
 	}
-	out.Component = templates.Component{ID: i.Component, Name: v.title(i.Component)}
-	for _, c := range v.config.Components {
-		if c.ID == i.Component {
-			out.Component.Description = c.Description
-		}
-	}
+	about, _ := v.config.Component(i.Component)
+	out.Component = templates.Component{ID: i.Component, Name: v.title(i.Component), Description: about.Description}
 	for n, u := range updates {
 		said := v.update(i, u)
 		switch {
@@ -375,8 +380,8 @@ func (v view) merged(i incident.Incident, at time.Time) []string {
 	var all []string
 	into := []incident.ID{i.ID} // what was merged into one of these belongs to i
 	for n := 0; n < len(into); n++ {
-		for _, past := range v.board.Past {
-			if past.Into != into[n] || past.Private || past.Resolved.After(at) || slices.Contains(into, past.ID) {
+		for _, past := range v.joined[into[n]] {
+			if past.Resolved.After(at) || slices.Contains(into, past.ID) {
 				continue
 			}
 			into = append(into, past.ID)
@@ -390,10 +395,8 @@ func (v view) merged(i incident.Incident, at time.Time) []string {
 
 // title gives a component's name, or its ID once it is no longer configured.
 func (v view) title(id string) string {
-	for _, c := range v.config.Components {
-		if c.ID == id {
-			return c.Name
-		}
+	if c, ok := v.config.Component(id); ok {
+		return c.Name
 	}
 	return id
 }

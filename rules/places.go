@@ -225,3 +225,23 @@ func (d *draft) knownRegion(name string, leftOut bool) string {
 	}
 	return "unknown region " + unknown(name, codes)
 }
+
+// Component gives the component with that ID.
+func (c *Config) Component(id string) (Component, bool) {
+	for _, comp := range c.Components {
+		if comp.ID == id {
+			return comp, true
+		}
+	}
+	return Component{}, false
+}
+
+// Region gives the region with that code.
+func (c *Config) Region(code string) (Region, bool) {
+	for _, r := range c.Regions {
+		if r.Code == code {
+			return r, true
+		}
+	}
+	return Region{}, false
+}

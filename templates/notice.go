@@ -29,7 +29,7 @@ type Notice struct {
 
 	To    []string // names of who is called
 	Role  string   // as what: "on-call", "cto"
-	Step  int      // paged: for the how manieth time; escalated: which of the severity's steps
+	Step  int      // paged: which call it is; escalated: which of the severity's steps; both from 1
 	Due   time.Time
 	AckBy time.Time // by when somebody is to acknowledge; zero: nobody has to
 	Acked string    // name of who has; "" if nobody has

@@ -31,8 +31,8 @@ func (*tokenCmd) Help() string {
 the API. It is for one person: what is done with it is done in that name. The service keeps only
 its hash, so one that is lost cannot be shown again: revoke it and make another.
 
-Roles: a viewer sees everything and changes nothing; a responder works on incidents (acknowledge,
-say, resolve …); an admin may do everything.
+Roles: a viewer sees everything but private incidents and changes nothing; a responder works on
+incidents (acknowledge, say, resolve …); an admin may do everything.
 
 Run it as the user that the service runs as, with the same configuration: both write to its store.`
 }

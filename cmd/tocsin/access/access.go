@@ -36,7 +36,7 @@ type Role uint8
 
 const (
 	Nobody    Role = iota // nothing
-	Viewer                // see everything, change nothing
+	Viewer                // see what is not private, change nothing
 	Responder             // work on incidents
 	Admin                 // everything
 )
@@ -120,9 +120,9 @@ const (
 	// SessionLasts is how long a person stays signed in: a shift.
 	SessionLasts = 12 * time.Hour
 
-	// mostBody is the size of the largest request that is read: a post-mortem
+	// MostBody is the size of the largest request that is read: a post-mortem
 	// fits, a flood does not.
-	mostBody = 64 << 10
+	MostBody = 64 << 10
 )
 
 // New makes a guard. Its Run writes down what it counts.
@@ -175,11 +175,11 @@ func (g *Guard) private(h http.HandlerFunc) http.Handler {
 				"this came from another site's page: open Tocsin's own page and do it there")
 			return
 		}
-		if r.ContentLength > mostBody {
-			g.answer(w, r, http.StatusRequestEntityTooLarge, View{Problem: fmt.Sprintf("this is larger than %d KiB: send less", mostBody>>10)})
+		if r.ContentLength > MostBody {
+			g.answer(w, r, http.StatusRequestEntityTooLarge, View{Problem: fmt.Sprintf("this is larger than %d KiB: send less", MostBody>>10)})
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, mostBody)
+		r.Body = http.MaxBytesReader(w, r.Body, MostBody)
 		h(w, r)
 	}))
 }

@@ -395,7 +395,7 @@ func TestOtherSitesChangeNothing(t *testing.T) {
 func TestALargeRequestIsNotRead(t *testing.T) {
 	h := newHouse(t)
 	cookie := h.signIn(h.token(Admin))
-	huge := strings.Repeat("x", mostBody+1)
+	huge := strings.Repeat("x", MostBody+1)
 	if w := h.ask("POST", "/api/v1/rule", with(cookie), body(huge)); w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("with its length: %d", w.Code)
 	}

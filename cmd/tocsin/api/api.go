@@ -69,15 +69,10 @@ type Handler struct {
 // prefix is where all routes are.
 const prefix = "/api/v1"
 
-const (
-	// patience is how long the desk may take. A store that is away says so
-	// sooner: this is for a desk that does not answer, as at the end of the
-	// service.
-	patience = 20 * time.Second
-
-	// mostBody is the size of the largest body that is read, as in access.
-	mostBody = 64 << 10
-)
+// patience is how long the desk may take. A store that is away says so
+// sooner: this is for a desk that does not answer, as at the end of the
+// service.
+const patience = 20 * time.Second
 
 // New makes the API.
 func New(o Options) *Handler {

@@ -11,14 +11,16 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/featuresignals/tocsin/cmd/tocsin/access"
 )
 
 // read reads the body of a deed: a JSON object, or nothing at all, which is an
 // empty one.
 func read(r *http.Request) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r.Body, mostBody+1))
-	if _, over := errors.AsType[*http.MaxBytesError](err); over || len(b) > mostBody {
-		return nil, bad(http.StatusRequestEntityTooLarge, "the body is larger than %d KiB: send less", mostBody>>10)
+	b, err := io.ReadAll(io.LimitReader(r.Body, access.MostBody+1))
+	if _, over := errors.AsType[*http.MaxBytesError](err); over || len(b) > access.MostBody {
+		return nil, bad(http.StatusRequestEntityTooLarge, "the body is larger than %d KiB: send less", access.MostBody>>10)
 	}
 	if err != nil {
 		return nil, bad(http.StatusBadRequest, "the body did not come whole: send it again")

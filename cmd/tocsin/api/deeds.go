@@ -1,8 +1,8 @@
 // Package api is what people and programs do with incidents over HTTP, on the
 // private listener: the same deeds for the command line, the console and
 // whoever else has a token. One table says what can be done, with which fields;
-// the routes, the OpenAPI document, the console's forms and the command line's
-// flags are made from it.
+// the routes, the OpenAPI document and the console's forms are made from it,
+// and a test holds the command line's flags against it.
 package api
 
 import (
@@ -177,8 +177,8 @@ func (d Deed) names() []string {
 func (f Field) set(a *incident.Action, v string) (err error) {
 	switch f.Name {
 	case "why":
-		if n := utf8.RuneCountInString(v); n > mostWhy {
-			return fmt.Errorf("it has %d characters, at most %d fit: note the rest", n, mostWhy)
+		if n := utf8.RuneCountInString(v); n > incident.MostWhy {
+			return fmt.Errorf("it has %d characters, at most %d fit: note the rest", n, incident.MostWhy)
 		}
 		a.Why = v
 	case "text":
@@ -207,8 +207,8 @@ func (f Field) set(a *incident.Action, v string) (err error) {
 			if r = strings.TrimSpace(r); !slices.Contains(a.Regions, r) {
 				a.Regions = append(a.Regions, r)
 			}
-			if len(a.Regions) > mostRegions {
-				return fmt.Errorf("want up to %d of them", mostRegions)
+			if len(a.Regions) > incident.MostRegions {
+				return fmt.Errorf("want up to %d of them", incident.MostRegions)
 			}
 		}
 	case "topic":
@@ -239,13 +239,6 @@ func (f Field) set(a *incident.Action, v string) (err error) {
 	}
 	return err
 }
-
-// mostWhy is how long a reason may be: each event that it causes keeps it.
-const mostWhy = 1000
-
-// mostRegions is how many regions an incident can be declared in: each becomes
-// an event.
-const mostRegions = 100
 
 func truth(v string) (bool, error) {
 	if v == "on" { // what a ticked box sends

@@ -154,7 +154,7 @@ func body(d Deed) document {
 		p := f.Type.schema()
 		p["description"] = f.Help
 		if f.Name == "why" {
-			p["maxLength"] = mostWhy
+			p["maxLength"] = incident.MostWhy
 		}
 		properties[f.Name] = p
 		if f.Required {
@@ -184,7 +184,7 @@ func (t Type) schema() document {
 	case State:
 		text["enum"] = []incident.State{incident.Investigating, incident.Identified, incident.Monitoring}
 	case Integrity:
-		text["enum"] = []string{incident.UnderReview.String(), incident.NotKnown.String(), incident.NotImpacted.String()}
+		text["enum"] = integrities()
 	case Duration:
 		text["pattern"] = `^([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs|ns))+$`
 	case Time:
@@ -196,6 +196,13 @@ func (t Type) schema() document {
 		return document{"oneOf": []any{document{"type": "array", "items": code}, document{"type": "string", "description": "Codes with commas between."}}}
 	}
 	return text
+}
+
+func integrities() (words []string) {
+	for _, i := range incident.Integrities {
+		words = append(words, i.String())
+	}
+	return words
 }
 
 const exampleID = "INC-2026-0004"

@@ -14,9 +14,9 @@ type route struct {
 	name         string      // in the document, unique
 	help         string
 	params       []param
-	gives        any // a value of the type of the answer
-	status       int // of the answer; 200 if 0
-	alsoGives    []int
+	gives        any   // a value of the type of the answer
+	status       int   // of the answer; 200 if 0
+	alsoGives    []int // for a deed see acting
 
 	get  func(*Handler, call) (any, error) // or
 	deed *Deed
@@ -80,14 +80,14 @@ func table() []route {
 		{method: "GET", path: prefix + "/openapi.json", role: access.Viewer, name: "showOpenAPI", help: "This document.", gives: document{}, get: (*Handler).openAPI},
 		{
 			method: "POST", path: prefix + "/incidents", role: access.Responder, name: string(Declare.Verb), help: Declare.Help,
-			gives: Done{}, status: 201, alsoGives: []int{404, 409, 422}, deed: &Declare,
+			gives: Done{}, status: 201, deed: &Declare,
 		},
 	}
 	for i := range Deeds {
 		d := &Deeds[i]
 		all = append(all, route{
 			method: "POST", path: one + "/" + string(d.Verb), role: access.Responder, name: string(d.Verb), help: d.Help,
-			gives: Done{}, alsoGives: []int{404, 409, 422}, deed: d,
+			gives: Done{}, deed: d,
 		})
 	}
 	return all

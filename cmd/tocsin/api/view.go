@@ -415,10 +415,8 @@ func (v viewer) rendered(t incident.Todo, regions []string) RenderedTask {
 
 // region gives the region of a code; one that is not declared has no values.
 func (v viewer) region(code string) rules.Region {
-	for _, r := range v.config.Regions {
-		if r.Code == code {
-			return r
-		}
+	if r, ok := v.config.Region(code); ok {
+		return r
 	}
 	return rules.Region{Code: code, Name: code}
 }

@@ -181,7 +181,7 @@ func (s scene) crew(i incident.Incident) Line {
 		}
 		parts = append(parts, ".")
 	}
-	if n := len(i.Notices); n > 0 && i.Notices[n-1].Why != "" {
+	if n := len(i.Notices); n > 0 && !i.Notices[n-1].Reached && i.Notices[n-1].Why != "" {
 		parts = append(parts, " The last call reached nobody: "+i.Notices[n-1].Why+".")
 	}
 	if i.Overdue {

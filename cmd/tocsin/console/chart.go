@@ -302,8 +302,5 @@ func marks(f plot.Frame, i incident.Incident, now time.Time) []plot.Label {
 	return out
 }
 
-// HatchID is what the bad minutes of a chart are filled with.
-func (Chart) HatchID() string { return "url(#hatch)" }
-
 // Flip reports whether a mark's words stand to its left.
 func (c Chart) Flip(l plot.Label) bool { return l.X+6*float64(len(l.Text)) > c.W }

@@ -90,7 +90,7 @@ func New(o Options) *Console {
 		o.Logger = slog.Default()
 	}
 	c := &Console{Options: o, history: NewHistory(), mux: http.NewServeMux(), hub: hub{most: mostStreams, end: make(chan struct{})}}
-	for _, r := range c.routes() {
+	for _, r := range c.Routes() {
 		c.mux.Handle(r.Pattern, r.Handler)
 	}
 	return c
@@ -120,28 +120,26 @@ type Route struct {
 
 // Routes lists all patterns that the console serves. POST /signin, GET /signin and
 // POST /signout are the guard's.
-func (c *Console) Routes() []Route { return c.routes() }
-
-func (c *Console) routes() []Route {
-	for_ := func(role access.Role, h access.Handler) http.Handler {
+func (c *Console) Routes() []Route {
+	to := func(role access.Role, h access.Handler) http.Handler {
 		return c.Guard.Require(role, func(w http.ResponseWriter, r *http.Request, who access.Who) {
 			w.Header().Set("Content-Security-Policy", CSP)
 			h(w, r, who)
 		})
 	}
 	return []Route{
-		{"GET /{$}", for_(access.Viewer, c.getHome)},
-		{"GET /incidents/{id}", for_(access.Viewer, c.getIncident)},
-		{"GET /incidents/{id}/{verb}", for_(access.Viewer, c.getVerb)},
-		{"POST /incidents/{id}/{verb}", for_(access.Responder, c.postVerb)},
-		{"GET /declare", for_(access.Responder, c.getDeclare)},
-		{"POST /declare", for_(access.Responder, c.postDeclare)},
-		{"GET /past", for_(access.Viewer, c.getPast)},
-		{"GET /audit", for_(access.Admin, c.getAudit)},
-		{"GET /me", for_(access.Viewer, c.getMe)},
-		{"GET /live", for_(access.Viewer, c.getLive)},
+		{"GET /{$}", to(access.Viewer, c.getHome)},
+		{"GET /incidents/{id}", to(access.Viewer, c.getIncident)},
+		{"GET /incidents/{id}/{verb}", to(access.Viewer, c.getVerb)},
+		{"POST /incidents/{id}/{verb}", to(access.Responder, c.postVerb)},
+		{"GET /declare", to(access.Responder, c.getDeclare)},
+		{"POST /declare", to(access.Responder, c.postDeclare)},
+		{"GET /past", to(access.Viewer, c.getPast)},
+		{"GET /audit", to(access.Admin, c.getAudit)},
+		{"GET /me", to(access.Viewer, c.getMe)},
+		{"GET /live", to(access.Viewer, c.getLive)},
 		{"GET /assets/{name}", http.HandlerFunc(getAsset)},
-		{"GET /", for_(access.Viewer, c.getNothing)},
+		{"GET /", to(access.Viewer, c.getNothing)},
 	}
 }
 

@@ -292,8 +292,9 @@ func (s scene) candidates(i incident.Incident, merge bool) []Option {
 	if merge {
 		return all
 	}
-	for n, o := range s.past() {
-		if n == 20 {
+	n := 0
+	for o := range s.past() {
+		if n++; n > 20 {
 			break
 		}
 		if o.ID != i.ID {

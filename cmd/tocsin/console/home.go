@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -65,10 +66,11 @@ func (s scene) home() Home {
 		h.Open = append(h.Open, c)
 	}
 	h.Watching, h.Plans = s.watching(), s.plans()
-	for _, i := range s.past() {
-		if len(h.Past) < mostRecent {
-			h.Past = append(h.Past, s.ended(i))
+	for i := range s.past() {
+		if len(h.Past) == mostRecent {
+			break
 		}
+		h.Past = append(h.Past, s.ended(i))
 	}
 	h.Headline = s.headline(len(h.Watching))
 	return h
@@ -93,14 +95,14 @@ func (s scene) open() []incident.Incident {
 }
 
 // past gives the past ones that are to be seen, newest first.
-func (s scene) past() []incident.Incident {
-	var past []incident.Incident
-	for _, i := range slices.Backward(s.board.Past) {
-		if s.visible(i) {
-			past = append(past, i)
+func (s scene) past() iter.Seq[incident.Incident] {
+	return func(yield func(incident.Incident) bool) {
+		for _, i := range slices.Backward(s.board.Past) {
+			if s.visible(i) && !yield(i) {
+				return
+			}
 		}
 	}
-	return past
 }
 
 func (s scene) ended(i incident.Incident) Past {
@@ -155,13 +157,13 @@ func (s scene) headline(unseen int) Headline {
 		}
 	}
 	since := asOf
-	if past := s.past(); len(past) > 0 {
-		last := past[0]
-		for _, p := range past {
-			if p.Resolved.After(last.Resolved) {
-				last = p
-			}
+	var last incident.Incident
+	for p := range s.past() {
+		if last.ID == "" || p.Resolved.After(last.Resolved) {
+			last = p
 		}
+	}
+	if last.ID != "" {
 		since = append(since, text(" For ", lasted(last.Resolved, s.at), ", since ", Piece{Text: string(last.ID), Href: "/incidents/" + string(last.ID)}, " ended at "+clock(last.Resolved, s.at)+".")...)
 	} else if !s.board.Since.IsZero() {
 		since = append(since, text(" There was no incident since "+clock(s.board.Since, s.at)+" UTC, when there was first anything to tell.")...)
@@ -261,7 +263,7 @@ type Month struct {
 // archive gives the months there are, and the incidents of one of them: the
 // newest if key names none.
 func (s scene) archive(key string) (months []Month, of []Past) {
-	past := s.past()
+	past := slices.Collect(s.past())
 	slices.SortStableFunc(past, func(a, b incident.Incident) int { return b.Resolved.Compare(a.Resolved) })
 	for _, i := range past {
 		k := i.Resolved.UTC().Format("2006-01")

@@ -62,21 +62,13 @@ func (s scene) people(ids []string) string {
 }
 
 func (s scene) component(id string) string {
-	for _, c := range s.config.Components {
-		if c.ID == id {
-			return cmp.Or(c.Name, c.ID)
-		}
-	}
-	return id
+	c, _ := s.config.Component(id)
+	return cmp.Or(c.Name, id)
 }
 
 func (s scene) region(code string) string {
-	for _, r := range s.config.Regions {
-		if r.Code == code {
-			return cmp.Or(r.Name, r.Code)
-		}
-	}
-	return cmp.Or(code, "no region")
+	r, _ := s.config.Region(code)
+	return cmp.Or(r.Name, code, "no region")
 }
 
 func (s scene) regions(codes []string) string {
@@ -125,7 +117,8 @@ func (s scene) title(i incident.Incident) string {
 	if symptom == "" && len(i.Updates) > 0 {
 		symptom = i.Updates[len(i.Updates)-1].Words.Symptom
 	}
-	if rule, ok := s.config.Rule(s.worst(i).Rule); ok && symptom == "" {
+	if symptom == "" {
+		rule, _ := s.config.Rule(s.worst(i).Rule)
 		symptom = rule.Public.Symptom
 	}
 	switch {

@@ -213,14 +213,8 @@ func (s scene) facts(i incident.Incident) []Fact {
 func (s scene) steps(i incident.Incident) []Text {
 	sev := i.Severity()
 	policy := s.config.Policies[sev]
-	var from time.Time
-	for _, a := range i.Alarms {
-		if a.Severity >= sev {
-			from = a.At
-			break
-		}
-	}
-	if from.IsZero() || len(s.config.People) == 0 {
+	from, called := i.CalledSince(sev)
+	if !called || len(s.config.People) == 0 {
 		return nil
 	}
 	var out []Text
@@ -372,12 +366,8 @@ func (s scene) causes(i incident.Incident) []incident.Cause {
 
 // regionValues are the values of the region attribute that mean a region.
 func (s scene) regionValues(code string) []string {
-	for _, r := range s.config.Regions {
-		if r.Code == code {
-			return append([]string{code}, r.Aliases...)
-		}
-	}
-	return []string{code}
+	r, _ := s.config.Region(code)
+	return append([]string{code}, r.Aliases...)
 }
 
 // related are the incidents that this one has to do with.
@@ -397,14 +387,16 @@ func (s scene) related(i incident.Incident) (all []Ref, into *Ref) {
 	}
 	for _, list := range [][]incident.Incident{s.board.Open, s.board.Past} {
 		for _, o := range list {
-			r, ok := ref("", o.ID)
-			switch {
-			case !ok:
-			case o.ExplainedBy == i.ID:
-				r.What = "Explains"
-				all = append(all, r)
-			case o.Into == i.ID:
-				r.What = "Took over"
+			what := ""
+			switch i.ID {
+			case o.ExplainedBy:
+				what = "Explains"
+			case o.Into:
+				what = "Took over"
+			default:
+				continue
+			}
+			if r, ok := ref(what, o.ID); ok {
 				all = append(all, r)
 			}
 		}

@@ -174,9 +174,6 @@ func (c *Console) bodies(s scene, i incident.Incident) map[int]string {
 	return out
 }
 
-// mostForm is how much of a form is read.
-const mostForm = 64 << 10
-
 // postVerb does something with an incident.
 func (c *Console) postVerb(w http.ResponseWriter, r *http.Request, who access.Who) {
 	s := c.scene(who)
@@ -219,7 +216,7 @@ func (c *Console) postVerb(w http.ResponseWriter, r *http.Request, who access.Wh
 // form reads what was sent: the values by their names, those of several boxes with
 // commas between.
 func (c *Console) form(w http.ResponseWriter, r *http.Request) (values map[string]string, back string, err error) {
-	r.Body = http.MaxBytesReader(w, r.Body, mostForm)
+	r.Body = http.MaxBytesReader(w, r.Body, access.MostBody)
 	if err := r.ParseForm(); err != nil {
 		return nil, "", errors.New("what came is no form that can be read, or too large: send less")
 	}

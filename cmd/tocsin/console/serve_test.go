@@ -399,7 +399,7 @@ func TestRefusalsKeepWhatWasTyped(t *testing.T) {
 			t.Errorf("%s: %d", path, w.Code)
 		}
 	}
-	w = s.ask(asha, "POST", "/incidents/"+id+"/note", url.Values{"text": {strings.Repeat("x", mostForm)}})
+	w = s.ask(asha, "POST", "/incidents/"+id+"/note", url.Values{"text": {strings.Repeat("x", access.MostBody)}})
 	if w.Code != http.StatusUnprocessableEntity {
 		t.Errorf("a flood: %d", w.Code)
 	}

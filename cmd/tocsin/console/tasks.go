@@ -135,11 +135,9 @@ func (s scene) rendered(i incident.Incident, text string) []renderedFor {
 	}
 	var out []renderedFor
 	for _, code := range i.Regions() {
-		region := rules.Region{Code: code, Name: s.region(code)}
-		for _, r := range s.config.Regions {
-			if r.Code == code {
-				region = r
-			}
+		region, ok := s.config.Region(code)
+		if !ok {
+			region = rules.Region{Code: code, Name: s.region(code)}
 		}
 		filled, missing := region.Fill(text)
 		if filled == text {

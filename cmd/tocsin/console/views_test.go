@@ -35,6 +35,17 @@ func scene0() scene {
 	return scene{config: product(), judged: noon.Add(-time.Minute), at: noon, who: person{id: "asha", act: true, secret: true}}
 }
 
+// What a call rests on is kept with it, and is no reason why nobody was reached.
+func TestACallThatReachedSomebody(t *testing.T) {
+	board := incident.Board{}.With(incident.Event{Kind: incident.Opened, Incident: "INC-2026-0001", Component: "api"})
+	for reached, posts := range map[bool][]incident.Post{true: {{Channel: "status"}, {Channel: "pager", Key: "INC-2026-0001/notice/1"}}, false: {{Channel: "status"}}} {
+		i, _ := board.With(incident.Event{Kind: incident.Paged, Incident: "INC-2026-0001", To: []string{"ben"}, Step: 1, Why: "68.5 % of requests failed", Posts: posts}).Find("INC-2026-0001")
+		if said := scene0().crew(i).Text.String(); strings.Contains(said, "reached nobody") == reached {
+			t.Errorf("reached %v: %s", reached, said)
+		}
+	}
+}
+
 func TestHeadlines(t *testing.T) {
 	open := func(id string, s rules.Severity, private bool) incident.Incident {
 		return incident.Incident{

@@ -80,7 +80,7 @@ func took(ns float64) string {
 	return Digits(ns/60e9) + " min"
 }
 
-// Digits writes a number with three Digits that count; whole numbers whole.
+// Digits writes a number with three digits that count; whole numbers whole.
 func Digits(v float64) string {
 	if v == math.Trunc(v) && math.Abs(v) < 1e7 {
 		return strconv.FormatFloat(v, 'f', -1, 64)
