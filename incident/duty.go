@@ -31,7 +31,7 @@ func (d *decision) promised(inc Incident) []duty {
 		due = append(due, duty{inc.Promise, true, func() { d.update(inc.ID, true, "") }})
 	}
 	draft := inc.Draft
-	if draft == nil || d.explained(inc) {
+	if draft == nil || d.explained(inc) || !d.public(inc) {
 		return due
 	}
 	if !draft.Due.IsZero() && !d.approval(inc) {
