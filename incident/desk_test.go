@@ -87,3 +87,47 @@ func TestWhatIsCaughtUpWithIsNotSaidAsOfNow(t *testing.T) {
 		running.Wait()
 	})
 }
+
+// A start called everybody whose time had come meanwhile, up to the chief
+// executive, for what was over hours ago: the minutes that say so were read a
+// second later.
+func TestNobodyIsCalledBeforeItIsKnownHowThingsAre(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		config := parsed(t, dependent)
+		config.People = []rules.Person{{ID: "ada", Roles: []string{rules.OnCall, "cto", "chief-executive"}, Reach: []string{"pager"}}}
+		p := &acting{T: t, config: config, at: time.Now().UTC().Add(-3 * time.Hour)}
+		log := &memory{judged: map[string][]time.Time{}}
+		log.events = append(log.events, p.round(broken("db", "db", rules.P0))...)
+		for i := range log.events {
+			log.events[i].Seq = uint64(i + 1)
+		}
+		calls := func() (n int) {
+			for _, e := range log.events {
+				if e.Kind == incident.Paged || e.Kind == incident.Escalated {
+					n++
+				}
+			}
+			return n
+		}
+		before := calls()
+		ctx, cancel := context.WithCancel(t.Context())
+		desk, err := incident.NewDesk(ctx, incident.Options{Config: config, Log: log, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var running sync.WaitGroup
+		running.Go(func() { _ = desk.Run(ctx) })
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if n := calls(); before == 0 || n > before {
+			t.Errorf("%d calls before the stop, %d five seconds after the start", before, n)
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if n := calls(); n == before {
+			t.Error("no minute comes, and nobody is called all the same")
+		}
+		cancel()
+		running.Wait()
+	})
+}

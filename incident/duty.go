@@ -14,7 +14,7 @@ import (
 // later.
 type duty struct {
 	at    time.Time
-	words bool // it is to say how things are: not before that is known
+	words bool // it says how things are, or rests on it: not before that is known
 	do    func()
 }
 
@@ -31,7 +31,7 @@ func (d *decision) promised(inc Incident) []duty {
 		due = append(due, duty{inc.Promise, true, func() { d.update(inc.ID, true, "") }})
 	}
 	draft := inc.Draft
-	if draft == nil || d.explained(inc) {
+	if draft == nil || d.explained(inc) || !d.public(inc) {
 		return due
 	}
 	if !draft.Due.IsZero() && !d.approval(inc) {
@@ -58,11 +58,11 @@ func (d *decision) calls(inc Incident) []duty {
 	s := inc.Severity()
 	policy := d.in.Config.Policies[s]
 	base, alarmed := inc.CalledSince(s)
+	// What was found may be over by now; what a person has just said is so.
+	found := d.by == "" || !slices.ContainsFunc(inc.Causes, func(c Cause) bool { return c.declared() && c.Severity != rules.SeverityNone })
 	var due []duty
 	if !alarmed && needsPeople(policy) && (d.by != "" || d.in.Round != nil) { // by the clock alone nothing gets worse
-		// What was found may be over by now; what a person said is so.
-		declared := d.by != "" && slices.ContainsFunc(inc.Causes, func(c Cause) bool { return c.declared() && c.Severity != rules.SeverityNone })
-		return []duty{{d.at, !declared, func() {
+		return []duty{{d.at, found, func() {
 			d.say(Event{Kind: Alarmed, Incident: inc.ID, At: d.at, By: Tocsin, Component: inc.Component, Severity: s})
 		}}}
 	}
@@ -86,10 +86,10 @@ func (d *decision) calls(inc Incident) []duty {
 				next = d.at // the clock was put back; nobody is left uncalled for that
 			}
 		}
-		due = append(due, duty{next, false, func() { d.page(inc, policy, s) }})
+		due = append(due, duty{next, found, func() { d.page(inc, policy, s) }})
 	}
 	if within := policy.Ack; within != (rules.Within{}) && !inc.Answered && !inc.Overdue {
-		due = append(due, duty{by(base, within), false, func() {
+		due = append(due, duty{by(base, within), true, func() {
 			d.say(Event{
 				Kind: Overdue, Incident: inc.ID, At: d.at, By: Clock, Component: inc.Component, Severity: s,
 				Why: "nobody has acknowledged in time",
@@ -101,7 +101,7 @@ func (d *decision) calls(inc Incident) []duty {
 		if done || step.Unless != rules.UnlessResolved && inc.Ack != nil {
 			continue
 		}
-		due = append(due, duty{by(base, rules.Within{Time: step.After}), false, func() { d.escalate(inc, step, s, n+1) }})
+		due = append(due, duty{by(base, rules.Within{Time: step.After}), found, func() { d.escalate(inc, step, s, n+1) }})
 	}
 	return append(due, d.reminders(inc, policy)...)
 }
@@ -133,7 +133,7 @@ func (d *decision) reminders(inc Incident, policy rules.Policy) []duty {
 		!at.After(last.Said.Add(policy.Remind)) { // it would come right after the update before
 		return nil
 	}
-	return []duty{{at, false, func() {
+	return []duty{{at, true, func() {
 		d.notify(Event{
 			Kind: Reminded, Incident: inc.ID, At: d.at, By: Clock, Component: inc.Component, Severity: inc.Severity(), Due: inc.Promise,
 		}, to)

@@ -115,7 +115,7 @@ func (b Board) change(i int, e Event) Board {
 		b.waived = maps.Clone(b.waived)
 		delete(b.waived, k)
 	}
-	if e.Kind == Resolved && e.By.Person() != "" {
+	if e.Kind == Resolved && e.Forced {
 		for _, c := range was.Causes {
 			if c.Severity != rules.SeverityNone && !c.declared() {
 				b.waived = with(b.waived, key(c), c.Severity)

@@ -417,12 +417,26 @@ func TestADeclaredIncidentCallsPeopleThoughNothingIsKnown(t *testing.T) {
 			return
 		}
 	}
-	p.add(events)
-	late := p.at.Add(time.Hour)
-	for _, e := range p.board.Decide(incident.Input{Config: p.config, Known: true}, late) {
-		if e.Kind == incident.Paged {
-			return
+	t.Error("nobody is called")
+}
+
+// A reload that made a severity nothing for customers let the words go that waited.
+func TestWordsThatWaitStayWhenTheirSeverityIsNoLongerForCustomers(t *testing.T) {
+	p := &acting{T: t, config: parsed(t, dependent), at: time.Date(2026, 5, 20, 10, 0, 0, 0, time.UTC)}
+	p.round(broken("db", "db", rules.P1))
+	policy := p.config.Policies[rules.P1]
+	policy.Public = false
+	p.config.Policies[rules.P1] = policy
+	in := incident.Input{Config: p.config, Known: true, AsOf: p.at}
+	for range 10 {
+		due := p.board.NextDue(in, p.at)
+		if due.IsZero() {
+			break
 		}
+		p.at = due
+		p.add(p.board.Decide(in, p.at))
 	}
-	t.Error("an hour later nobody has been called")
+	if p.board.Open[0].Told() {
+		t.Errorf("customers read of %s", p.board.Open[0].ID)
+	}
 }
