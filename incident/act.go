@@ -1,11 +1,13 @@
 package incident
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/featuresignals/tocsin/evaluator"
 	"github.com/featuresignals/tocsin/rules"
@@ -19,8 +21,8 @@ func (b Board) Act(in Input, a Action, at time.Time) ([]Event, ID, error) {
 	if a.By.Person() == "" {
 		return nil, "", refuse(Senseless, "it is not said who acts")
 	}
-	if len(a.Why) > MostWhy {
-		return nil, "", refuse(Senseless, "the reason has %d bytes, %d fit: put the rest into a note", len(a.Why), MostWhy)
+	if n := utf8.RuneCountInString(a.Why); n > MostWhy {
+		return nil, "", refuse(Senseless, "the reason has %d characters, %d fit: put the rest into a note", n, MostWhy)
 	}
 	if a.Do == Declare {
 		id, err := d.declare(a)
@@ -150,7 +152,7 @@ func (d *decision) words(what, text string, most int) error {
 
 // Limits that whoever takes actions from people may want to tell them.
 const (
-	MostWhy     = 1000 // bytes of a reason: each event that it causes keeps it
+	MostWhy     = 1000 // characters of a reason: each event that it causes keeps it
 	MostRegions = 100  // that an incident can be declared in: each becomes an event
 )
 
@@ -273,17 +275,26 @@ func (d *decision) declarable(a Action) error {
 	case !slices.Contains(Integrities, a.Integrity):
 		return refuse(Senseless, "data integrity is one of: under review, not known, not impacted")
 	}
-	for _, region := range a.Regions {
-		if len(d.in.Config.Regions) > 0 && !slices.ContainsFunc(d.in.Config.Regions, func(r rules.Region) bool { return r.Code == region }) {
-			codes := make([]string, len(d.in.Config.Regions))
-			for i, r := range d.in.Config.Regions {
-				codes[i] = r.Code
-			}
-			return refuse(Unknown, "unknown region %q: want one of %s", region, strings.Join(codes, " "))
-		}
+	if err := d.regionsKnown(a.Regions); err != nil {
+		return err
 	}
 	if inc, open := d.board.On(a.Component); open && !a.Private && a.Component != "" {
 		return refuse(NotNow, "%s is open on %s already: set its severity, or say something about it", inc.ID, a.Component)
+	}
+	return nil
+}
+
+// regionsKnown says which of the regions there is not. Where none is configured,
+// any may be.
+func (d *decision) regionsKnown(regions []string) error {
+	var codes []string
+	for _, r := range d.in.Config.Regions {
+		codes = append(codes, r.Code)
+	}
+	for _, region := range regions {
+		if len(codes) > 0 && !slices.Contains(codes, region) {
+			return refuse(Unknown, "unknown region %q: want one of %s", region, strings.Join(codes, " "))
+		}
 	}
 	return nil
 }
@@ -371,7 +382,7 @@ func (d *decision) setSeverity(inc Incident, a Action) error {
 		return refuse(Senseless, "say why: a severity is set with a reason, which the timeline keeps")
 	case inc.demanded() == rules.SeverityNone:
 		return refuse(NotNow, "everything about %s has recovered, and it is about to be resolved", inc.ID)
-	case inc.Severity() == a.Severity && (inc.Grade == nil || inc.Grade.Severity == a.Severity):
+	case inc.Grade != nil && inc.Grade.Severity == a.Severity:
 		return nil
 	}
 	e := d.tell(Graded, inc, a)
@@ -757,17 +768,47 @@ func (d *decision) disclose(inc Incident, a Action) error {
 		other, open = d.board.On(c)
 		return open
 	})
-	switch {
-	case inc.Component == "":
-		return refuse(NotNow, "%s is about no component that customers know: declare one that is, and link the two", inc.ID)
-	case inc.Words.Symptom == "":
-		return refuse(NotNow, "%s has no words for customers: declare one that has, and link the two", inc.ID)
-	case open:
+	if open {
 		return refuse(NotNow, "%s is open on %s: say there what customers are to know, and link the two", other.ID, other.Component)
 	}
-	d.say(d.tell(Disclosed, inc, a))
-	d.everywhere(inc, a)
+	a.Words = trimmed(a.Words)
+	if err := d.fit(a); err != nil {
+		return err
+	}
+	if inc.Component == "" {
+		// What is declared in a hurry may say nothing yet that customers could read.
+		if err := d.disclosable(a); err != nil {
+			return err
+		}
+	} else {
+		a.Component = ""
+	}
+	if inc.Words.Symptom == "" && a.Words.Symptom == "" {
+		return refuse(Senseless, "%s has no words for customers: say in a few of theirs what goes wrong (symptom)", inc.ID)
+	}
+	e := d.tell(Disclosed, inc, a)
+	e.Component, e.Words = cmp.Or(inc.Component, a.Component), a.Words
+	d.say(e)
+	d.everywhere(d.find(inc.ID), a)
 	return nil
+}
+
+// disclosable says what keeps an incident about no component from being disclosed.
+func (d *decision) disclosable(a Action) error {
+	var names []string
+	for _, c := range d.in.Config.Components {
+		names = append(names, c.ID)
+	}
+	other, open := d.board.On(a.Component)
+	switch {
+	case a.Component == "":
+		return refuse(Senseless, "say which component customers see it in: one of %s", strings.Join(names, " "))
+	case !slices.Contains(names, a.Component):
+		return refuse(Unknown, "unknown component %q: want one of %s", a.Component, strings.Join(names, " "))
+	case open:
+		return refuse(NotNow, "%s is open on %s: say there what customers are to know, and link the two", other.ID, a.Component)
+	}
+	return d.regionsKnown(a.Regions)
 }
 
 // everywhere puts what was declared of no region in all of them: customers are to
@@ -780,9 +821,9 @@ func (d *decision) everywhere(inc Incident, a Action) {
 	e := d.tell(Raised, inc, a)
 	e.Severity, e.Began = inc.Causes[n].Severity, inc.Causes[n].Began
 	for _, r := range d.in.Config.Regions {
-		e.Region = r.Code
-		d.say(e)
+		if e.Region = r.Code; len(a.Regions) == 0 || slices.Contains(a.Regions, r.Code) {
+			d.say(e)
+		}
 	}
-	e = d.tell(Recovered, inc, a)
-	d.say(e)
+	d.say(d.tell(Recovered, inc, a))
 }

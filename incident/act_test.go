@@ -102,7 +102,7 @@ func TestAReasonHasAnEnd(t *testing.T) {
 	} {
 		a.By, a.Why = incident.Person("ada"), strings.Repeat("a", 60000)
 		_, _, err := p.board.Act(incident.Input{Config: p.config}, a, p.at)
-		if r, ok := errors.AsType[*incident.Refusal](err); !ok || !strings.Contains(r.Reason, "60000 bytes") {
+		if r, ok := errors.AsType[*incident.Refusal](err); !ok || !strings.Contains(r.Reason, "60000 characters") {
 			t.Errorf("%s: a reason of 60,000 bytes is answered with %v", a.Do, err)
 		}
 	}
@@ -204,5 +204,46 @@ func TestWhatCustomersReadOfIsNotMergedIntoWhatIsVetoed(t *testing.T) {
 	merge := incident.Action{Do: incident.Merge, Incident: a, Other: b, By: incident.Person("ada")}
 	if _, _, err := p.board.Act(incident.Input{Config: p.config}, merge, p.at); err == nil || !strings.Contains(err.Error(), "veto") {
 		t.Errorf("%s is vetoed, and the answer is %v", b, err)
+	}
+}
+
+// A severity can be set to what it is: from then on it does not ease by itself.
+func TestASeverityIsPinnedWhereItIs(t *testing.T) {
+	p := newActing(t)
+	p.judges(true)
+	p.at = p.at.Add(time.Second)
+	id := p.board.Open[0].ID
+	_, events := p.does(incident.Action{Do: incident.SetSeverity, Incident: id, Severity: rules.P1, Why: "the largest customers"})
+	if len(events) == 0 || events[0].Kind != incident.Graded {
+		t.Fatalf("setting it to what it is gives %d events", len(events))
+	}
+	if _, events := p.does(incident.Action{Do: incident.SetSeverity, Incident: id, Severity: rules.P1, Why: "again"}); len(events) != 0 {
+		t.Errorf("saying it twice gives %d events", len(events))
+	}
+}
+
+// What was declared in a hurry, about nothing that customers know, can be told them
+// when somebody says what it is about.
+func TestADisclosureSaysWhatItIsAbout(t *testing.T) {
+	p := newActing(t)
+	id, _ := p.does(incident.Action{Do: incident.Declare, Severity: rules.P1, Private: true, Topic: "security"})
+	disclose := incident.Action{Do: incident.Disclose, Incident: id, By: incident.Person("ada"), Why: "legal agrees"}
+	for _, missing := range []string{"component", "symptom"} {
+		_, _, err := p.board.Act(incident.Input{Config: p.config}, disclose, p.at)
+		if err == nil || !strings.Contains(err.Error(), missing) {
+			t.Errorf("without a %s: %v", missing, err)
+		}
+		disclose.Component = "api"
+	}
+	disclose.Words.Symptom = "sign-ins that were not yours"
+	p.does(disclose)
+	inc := p.board.Open[0]
+	if inc.Private || inc.Component != "api" || inc.Words.Symptom != disclose.Words.Symptom || inc.Draft == nil {
+		t.Errorf("it is %+v", inc)
+	}
+	for _, r := range p.config.Regions {
+		if inc.RegionSeverity(r.Code) != rules.P1 {
+			t.Errorf("%s is %s", r.Code, inc.RegionSeverity(r.Code))
+		}
 	}
 }

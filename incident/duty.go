@@ -88,8 +88,8 @@ func (d *decision) calls(inc Incident) []duty {
 		}
 		due = append(due, duty{next, found, func() { d.page(inc, policy, s) }})
 	}
-	if within := policy.Ack; within != (rules.Within{}) && !inc.Answered && !inc.Overdue {
-		due = append(due, duty{by(base, within), true, func() {
+	if limit, ok := inc.AckBy(d.in.Config); ok && !inc.Answered && !inc.Overdue {
+		due = append(due, duty{limit, true, func() {
 			d.say(Event{
 				Kind: Overdue, Incident: inc.ID, At: d.at, By: Clock, Component: inc.Component, Severity: s,
 				Why: "nobody has acknowledged in time",

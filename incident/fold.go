@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"maps"
@@ -177,7 +178,7 @@ func (i Incident) with(e Event) Incident {
 			}
 		}
 	case Disclosed:
-		i.Private = false
+		i.Private, i.Component, i.Words = false, cmp.Or(i.Component, e.Component), e.Words.Over(i.Words)
 	case Corrected:
 		i.Began = e.Began
 	case Assessed:
@@ -383,6 +384,9 @@ func (i Incident) absorb(b Board, e Event) Incident {
 		if !i.Covers(component) {
 			i.Components = append(slices.Clip(i.Components), component)
 		}
+	}
+	if i.Words.Workaround == "" {
+		i.Words.Workaround = from.Words.Workaround // readers of the other were told of it
 	}
 	i.Peak = max(i.Peak, from.Peak)
 	if from.Began.Before(i.Began) {

@@ -280,6 +280,18 @@ func (i Incident) task(id string) int {
 	return slices.IndexFunc(i.Tasks, func(t Todo) bool { return t.ID == id })
 }
 
+// AckBy gives by when somebody is to have acknowledged; ok is false if nobody has
+// to.
+func (i Incident) AckBy(c *rules.Config) (by time.Time, ok bool) {
+	s := i.Severity()
+	policy := c.Policies[s]
+	since, called := i.CalledSince(s)
+	if !called || policy.Ack == (rules.Within{}) {
+		return time.Time{}, false
+	}
+	return policy.By(c.Business, since, policy.Ack), true
+}
+
 // CalledSince gives since when people are called at a severity or a worse one:
 // what a policy gives people time for counts from then.
 func (i Incident) CalledSince(s rules.Severity) (at time.Time, ok bool) {

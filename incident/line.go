@@ -125,7 +125,10 @@ func (e Event) ofPeople(at func(time.Time) string) string {
 }
 
 func (u *Update) line(at func(time.Time) string) string {
-	s := fmt.Sprintf(" #%d said %s: %s, %s, %s", u.Number, at(u.Said), u.State, u.Severity, u.Trend)
+	s := fmt.Sprintf(" #%d said %s: %s, %s", u.Number, at(u.Said), u.State, u.Severity)
+	if u.Trend != TrendNone {
+		s += ", " + string(u.Trend)
+	}
 	if u.Calm > 0 {
 		s += " for " + u.Calm.String()
 	}

@@ -325,6 +325,8 @@ func (d *decision) trend(inc Incident, f facts, u Update) Trend {
 	switch {
 	case f.declared && !f.measured && !told:
 		return TrendNew
+	case f.declared && !f.measured && d.by != "":
+		return TrendNone // what the person says is the news
 	case f.declared && !f.measured:
 		return TrendTold
 	case !f.known || d.blindNow():
@@ -337,14 +339,16 @@ func (d *decision) trend(inc Incident, f facts, u Update) Trend {
 	if last.State == StateResolved {
 		return TrendBack
 	}
-	worse, better := u.Severity > last.Severity, u.Severity < last.Severity
+	// A severity that a person has just set is no measurement.
+	measured := d.by == ""
+	worse, better := measured && u.Severity > last.Severity, measured && u.Severity < last.Severity
 	// What was said to have recovered has left its limits again: whatever the
 	// severity, that is not "unchanged".
 	worse = worse || last.Trend == TrendCalm && f.calm == 0
 	for _, r := range u.Regions {
 		i := slices.IndexFunc(last.Regions, func(o RegionState) bool { return o.Region == r.Region })
-		worse = worse || i < 0 || r.Severity > last.Regions[i].Severity
-		better = better || i >= 0 && r.Severity < last.Regions[i].Severity
+		worse = worse || measured && (i < 0 || r.Severity > last.Regions[i].Severity)
+		better = better || measured && i >= 0 && r.Severity < last.Regions[i].Severity
 	}
 	worse = worse || len(u.Also) > len(last.Also)
 	better = better || len(u.Also) < len(last.Also)
@@ -357,6 +361,8 @@ func (d *decision) trend(inc Incident, f facts, u Update) Trend {
 		return TrendWorse
 	case better:
 		return TrendBetter
+	case !measured:
+		return TrendNone // the person's news is not called unchanged
 	default:
 		return TrendUnchanged
 	}

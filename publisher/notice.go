@@ -2,7 +2,6 @@ package publisher
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 	"time"
 
@@ -44,7 +43,7 @@ func (v view) notice(i incident.Incident, n incident.Notice, at time.Time) templ
 	if a := i.Ack; a != nil && (a.Until.IsZero() || a.Until.After(at)) {
 		out.Acked = cmp.Or(v.person(a.By.Person()), string(a.By))
 	} else {
-		out.AckBy = v.ackBy(i, severity)
+		out.AckBy, _ = i.AckBy(v.config)
 	}
 	if v.config.Console.URL != "" {
 		out.Console = strings.TrimRight(v.config.Console.URL, "/") + "/incidents/" + string(i.ID)
@@ -69,16 +68,6 @@ func (v view) symptom(i incident.Incident, worst rules.Rule) string {
 		said = i.Updates[n-1].Words.Symptom
 	}
 	return cmp.Or(i.Words.Symptom, said, worst.Public.Symptom, i.Topic)
-}
-
-// ackBy gives by when somebody is to have acknowledged; zero if nobody has to.
-func (v view) ackBy(i incident.Incident, s rules.Severity) time.Time {
-	p := v.config.Policies[s]
-	at := slices.IndexFunc(i.Alarms, func(a incident.Alarm) bool { return a.Severity == s })
-	if at < 0 || p.Ack == (rules.Within{}) {
-		return time.Time{}
-	}
-	return p.By(v.config.Business, i.Alarms[at].At, p.Ack)
 }
 
 // worstRule gives the rule of the worst cause: of what lasts if anything does,

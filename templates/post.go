@@ -19,6 +19,10 @@ type Post struct {
 	// the first, or its state, status, symptom or regions are new.
 	Turn bool
 
+	// NewIntegrity and NewWorkaround report that this update says something else
+	// of the data, or of what customers can do, than the one before it.
+	NewIntegrity, NewWorkaround bool
+
 	before string // the state that was said before; "" if nothing was
 }
 
@@ -45,6 +49,8 @@ func post(p Public, i Incident, u Update, earlier []Update) Post {
 		out.Turn = u.State != before.State || u.Status != before.Status || u.Symptom != before.Symptom ||
 			u.AllRegions != before.AllRegions || !slices.Equal(u.Regions, before.Regions)
 		out.before = oneline(before.State)
+		out.NewIntegrity = u.Integrity != before.Integrity
+		out.NewWorkaround = oneline(u.Workaround) != oneline(before.Workaround)
 	}
 	return out
 }

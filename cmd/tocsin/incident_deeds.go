@@ -362,13 +362,17 @@ func (c *incidentLinkCmd) Run(w *world, in *incidentCmd) error {
 }
 
 type incidentDiscloseCmd struct {
-	ID  incidentID `arg:"" help:"Which incident."`
-	Why string     `field:"why" required:"" help:"The reason; the timeline keeps it."`
+	ID        incidentID `arg:"" help:"Which incident."`
+	Why       string     `field:"why" required:"" help:"The reason; the timeline keeps it."`
+	Component string     `field:"component" placeholder:"ID" help:"What customers see it in, if nobody said so yet."`
+	Regions   string     `field:"regions" placeholder:"CODES" help:"Where, if nobody said so yet: codes with commas between; everywhere if left out."`
+	Symptom   string     `field:"symptom" placeholder:"WORDS" help:"What goes wrong, in customers' words."`
+	Impact    string     `field:"impact" placeholder:"WORDS" help:"What customers may experience."`
 }
 
 // Help satisfies kong.
 func (*incidentDiscloseCmd) Help() string {
-	return example(`tocsin incident disclose 4 --why "the hole is closed, and customers are to change their keys"`)
+	return example(`tocsin incident disclose 4 --why "legal agrees" --component auth --symptom "sign-ins that were not yours"`)
 }
 
 // Run satisfies kong.

@@ -196,6 +196,15 @@ func (k *keeper) prepare(_ context.Context, r publisher.Row) (publisher.Delivery
 // config is the configuration in force.
 func (k *keeper) config() *rules.Config { return k.force.Load().config }
 
+// mistakes is what is wrong with the configuration as it is written, if it is not
+// in force.
+func (k *keeper) mistakes() []string {
+	if r := k.refused.Load(); r != nil {
+		return r.Mistakes
+	}
+	return nil
+}
+
 // wake tells the channels that something was stored.
 func (k *keeper) wake() {
 	if k.console != nil {

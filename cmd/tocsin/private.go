@@ -28,7 +28,7 @@ func (k *keeper) private(registry *prometheus.Registry) (*private, error) {
 	}
 	p := &private{mux: http.NewServeMux()}
 	p.guard = access.New(access.Options{Store: k.db, Logger: k.logger, CSP: console.CSP, Render: console.Render})
-	p.console = console.New(console.Options{Desk: k.desk, Log: k.db, Guard: p.guard, Config: k.config, Words: words, Logger: k.logger})
+	p.console = console.New(console.Options{Desk: k.desk, Log: k.db, Guard: p.guard, Config: k.config, Wrong: k.mistakes, Words: words, Logger: k.logger})
 	p.mux.HandleFunc("GET /healthz", k.health.alive)
 	p.mux.HandleFunc("GET /readyz", k.health.ready)
 	p.mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))

@@ -124,7 +124,12 @@ var Deeds = []Deed{
 		{"other", Incident, true, "The incident that goes on."}, why,
 	}},
 	{incident.Relate, "Link", "Say that another incident has to do with it.", []Field{{"other", Incident, true, "Which."}, why}},
-	{incident.Disclose, "Disclose", "Make a private incident one that customers read of.", []Field{whyNeeded}},
+	{incident.Disclose, "Disclose", "Make a private incident one that customers read of, while it is open.", []Field{
+		whyNeeded,
+		{"component", Component, false, "What customers see it in, if nobody said so yet."},
+		{"regions", Regions, false, "Where, if nobody said so yet; everywhere if left out."},
+		symptom, impact,
+	}},
 }
 
 // Find gives the deed of a verb, Declare among them.

@@ -176,7 +176,10 @@ func (s scene) crew(i incident.Incident) Line {
 			times = fmt.Sprintf("%d times", i.Pages)
 		}
 		parts = append(parts, fmt.Sprintf(" %s paged %s, last at %s", s.called(i, policy.Page.To), times, clock(i.LastPage, s.at)))
-		if policy.Page.Repeat > 0 {
+		switch {
+		case i.State == incident.Monitoring:
+			parts = append(parts, "; while it recovers, nobody is")
+		case policy.Page.Repeat > 0:
 			parts = append(parts, "; again ", due(policy.By(s.config.Business, i.LastPage, rules.Within{Time: policy.Page.Repeat}), s.at))
 		}
 		parts = append(parts, ".")

@@ -102,7 +102,7 @@ func (s scene) deskForms(i incident.Incident, again *typed) (first, more []Form)
 	if len(s.candidates(i, true)) > 0 {
 		add(&more, incident.Merge)
 	}
-	if i.Private && i.Component != "" {
+	if i.Private {
 		add(&more, incident.Disclose)
 	}
 	return first, more

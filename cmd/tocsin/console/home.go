@@ -187,6 +187,13 @@ func (s scene) headline(unseen int) Headline {
 // watching lists what cannot be seen.
 func (s scene) watching() []Watch {
 	var out []Watch
+	if n := len(s.wrong); n > 0 {
+		t := "as written is not in force, since it has a mistake: " + s.wrong[0] + "."
+		if n > 1 {
+			t = fmt.Sprintf("as written is not in force, since it has %d mistakes, the first: %s.", n, s.wrong[0])
+		}
+		out = append(out, Watch{"The configuration", text(t)})
+	}
 	if !s.board.Blind.IsZero() && len(s.open()) > 0 {
 		out = append(out, Watch{"The source of spans", text("does not answer since "+clock(s.board.Blind, s.at)+" UTC, for ", lasted(s.board.Blind, s.at), ". Nothing opens and nothing resolves by it meanwhile.")})
 	}

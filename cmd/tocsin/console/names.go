@@ -20,6 +20,7 @@ type scene struct {
 	board    incident.Board
 	judged   time.Time
 	findings Findings
+	wrong    []string // with the configuration as it is written
 	who      person
 	at       time.Time
 }

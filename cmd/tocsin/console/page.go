@@ -171,9 +171,10 @@ func (s scene) facts(i incident.Incident) []Fact {
 	switch {
 	case !i.Acked.IsZero():
 		add("Acknowledged", text(stamp(i.Acked)+", "+after(i.Acked, i.Detected, "detection")))
-	case i.State != incident.StateResolved && policy.Ack != (rules.Within{}) && len(i.Alarms) > 0:
-		by := policy.By(s.config.Business, i.Alarms[len(i.Alarms)-1].At, policy.Ack)
-		add("To acknowledge", text("by "+stamp(by)+", ", due(by, s.at)))
+	case i.State != incident.StateResolved:
+		if by, ok := i.AckBy(s.config); ok {
+			add("To acknowledge", text("by "+stamp(by)+", ", due(by, s.at)))
+		}
 	}
 	if !i.Posted.IsZero() {
 		add("First words", text(stamp(i.Posted)+", "+after(i.Posted, i.Detected, "detection")))

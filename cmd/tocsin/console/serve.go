@@ -23,7 +23,12 @@ import (
 
 // scene is what is known now, as whoever asks sees it.
 func (c *Console) scene(who access.Who) scene {
+	var wrong []string
+	if c.Wrong != nil {
+		wrong = c.Wrong()
+	}
 	return scene{
+		wrong:  wrong,
 		config: c.Config(), board: c.Desk.Board(), judged: c.Desk.Judged(), findings: c.history.Latest, at: c.Now().UTC(),
 		who: person{id: who.Person, act: who.Role >= access.Responder, secret: who.Role >= access.Responder, admin: who.Role >= access.Admin},
 	}

@@ -459,8 +459,8 @@ func TestDeclaring(t *testing.T) {
 	if !i.Private || i.Topic != "security" || i.Severity() != rules.P1 {
 		t.Errorf("%+v", i)
 	}
-	if page := s.get(asha, "/incidents/INC-2026-0005"); strings.Contains(page, `/disclose"`) {
-		t.Error("what is about no component can never be disclosed, and has a form for it")
+	if page := s.get(asha, "/incidents/INC-2026-0005"); !strings.Contains(page, `id="do-disclose-component"`) {
+		t.Error("the form for disclosing does not ask what customers see it in")
 	}
 	w = s.ask(asha, "POST", "/declare", url.Values{"severity": {"P2"}, "component": {"webhooks"}, "regions": {"in", "eu"}, "symptom": {"late webhooks"}})
 	to(t, w)

@@ -459,3 +459,12 @@ func TestTheArchiveGoesByMonths(t *testing.T) {
 		t.Errorf("%+v %+v", months, of)
 	}
 }
+
+// Whoever edits rules at night looks here, not into the log.
+func TestAConfigurationThatIsNotInForceIsTold(t *testing.T) {
+	s := scene{config: product(), at: noon, wrong: []string{"tocsin.yaml:7:3: unknown key", "tocsin.yaml:9:3: unknown key"}}
+	w := s.watching()
+	if len(w) == 0 || w[0].What != "The configuration" || !strings.Contains(w[0].Text[0].Text, "2 mistakes, the first: tocsin.yaml:7:3") {
+		t.Errorf("%+v", w)
+	}
+}
