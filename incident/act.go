@@ -560,6 +560,8 @@ func (d *decision) resolve(inc Incident, a Action) error {
 		return refuse(Unfinished, "not all is well: %s. Resolve it by force, with a reason, if you know better", strings.Join(open, "; "))
 	case len(open) > 0 && strings.TrimSpace(a.Why) == "":
 		return refuse(Senseless, "say why it is over although %s: customers and the timeline will ask", strings.Join(open, "; "))
+	case a.Text != "" && !inc.Told():
+		return refuse(NotNow, "customers have read nothing of %s, and would not read its last words: leave them out, or say something first", inc.ID)
 	}
 	e := d.tell(Resolved, inc, a)
 	e.Severity, e.Began, e.Forced = inc.Peak, inc.Began, len(open) > 0

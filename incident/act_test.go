@@ -247,3 +247,19 @@ func TestADisclosureSaysWhatItIsAbout(t *testing.T) {
 		}
 	}
 }
+
+// Words that came with the end of an incident of which customers had read nothing
+// were thrown away without a word.
+func TestLastWordsThatNobodyWouldReadAreRefused(t *testing.T) {
+	p := newActing(t)
+	id := p.declares("api", false)
+	end := incident.Action{Do: incident.Resolve, Incident: id, Text: "Sign-in works again.", By: incident.Person("ada")}
+	if events, _, err := p.board.Act(incident.Input{Config: p.config}, end, p.at); err == nil {
+		for _, e := range events {
+			if e.Update != nil && e.Update.Text == end.Text {
+				return
+			}
+		}
+		t.Error("the words are gone")
+	}
+}

@@ -148,12 +148,8 @@ func (d *Desk) ask(ctx context.Context, a ask) (answer, error) {
 	case <-ctx.Done():
 		return answer{}, ctx.Err()
 	}
-	select {
-	case got := <-a.reply:
-		return got, got.err
-	case <-ctx.Done():
-		return answer{}, ctx.Err()
-	}
+	got := <-a.reply // what is begun comes to an end, and whoever gave up on it would do it again
+	return got, got.err
 }
 
 const (
