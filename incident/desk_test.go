@@ -131,3 +131,37 @@ func TestNobodyIsCalledBeforeItIsKnownHowThingsAre(t *testing.T) {
 		running.Wait()
 	})
 }
+
+// slow is a log on a disk that stalls.
+type slow struct{ memory }
+
+func (s *slow) Append(ctx context.Context, b incident.Batch) ([]incident.Event, error) {
+	time.Sleep(30 * time.Second)
+	return s.memory.Append(ctx, b)
+}
+
+// Whoever asked was told after a while that it is not known what came of it, and a
+// second attempt with the same key did it again: the words were said twice.
+func TestWhatTheDeskHasBegunIsAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		log := &slow{memory{judged: map[string][]time.Time{}}}
+		desk, err := incident.NewDesk(ctx, incident.Options{Config: parsed(t, dependent), Log: log, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var running sync.WaitGroup
+		running.Go(func() { _ = desk.Run(ctx) })
+		impatient, stop := context.WithTimeout(ctx, 20*time.Second)
+		_, err = desk.Act(impatient, incident.Action{
+			Do: incident.Declare, By: incident.Person("ada"), Component: "api", Severity: rules.P1, Words: rules.Words{Symptom: "errors"},
+		})
+		stop()
+		time.Sleep(time.Minute)
+		if n := len(log.events); err != nil && n > 0 {
+			t.Errorf("%d events are stored, and the answer was %v", n, err)
+		}
+		cancel()
+		running.Wait()
+	})
+}
