@@ -637,7 +637,6 @@ func (d *decision) merge(inc Incident, a Action) error {
 	}
 	if now, _ := d.board.Find(into.ID); told && !now.Told() {
 		d.update(into.ID, true, "") // whoever read of the one is to find the other
-		return nil
 	}
 	d.follow(into.ID, before)
 	return nil

@@ -263,3 +263,22 @@ func TestLastWordsThatNobodyWouldReadAreRefused(t *testing.T) {
 		t.Error("the words are gone")
 	}
 }
+
+// People were called for what went on as another incident only by the next minute
+// that was judged: never where the source is away.
+func TestWhatIsMergedIntoCallsPeople(t *testing.T) {
+	p := newActing(t)
+	p.config.Components = append(p.config.Components, rules.Component{ID: "app", Name: "App"})
+	p.config.People = []rules.Person{{ID: "ada", Roles: []string{rules.OnCall}, Reach: []string{"pager"}}}
+	declare := incident.Action{Do: incident.Declare, Component: "api", Severity: rules.P0, Words: rules.Words{Symptom: "errors"}, Text: "Nothing works."}
+	a, _ := p.does(declare)
+	declare.Component, declare.Severity, declare.Text = "app", rules.P2, ""
+	b, _ := p.does(declare)
+	_, events := p.does(incident.Action{Do: incident.Merge, Incident: a, Other: b})
+	for _, e := range events {
+		if e.Kind == incident.Paged && e.Incident == b {
+			return
+		}
+	}
+	t.Errorf("%s is P0 now, and nobody is called", b)
+}

@@ -19,6 +19,7 @@ import (
 type Desk struct {
 	Options
 	asks  chan ask
+	ended chan struct{} // closed when Run has ended
 	state atomic.Pointer[snapshot]
 
 	// Of the goroutine alone.
@@ -80,7 +81,7 @@ func NewDesk(ctx context.Context, o Options) (*Desk, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	d := &Desk{Options: o, asks: make(chan ask), config: o.Config}
+	d := &Desk{Options: o, asks: make(chan ask), ended: make(chan struct{}), config: o.Config}
 	b, err := Fold(o.Log.All(ctx))
 	if err != nil {
 		return nil, err
@@ -148,8 +149,18 @@ func (d *Desk) ask(ctx context.Context, a ask) (answer, error) {
 	case <-ctx.Done():
 		return answer{}, ctx.Err()
 	}
-	got := <-a.reply // what is begun comes to an end, and whoever gave up on it would do it again
-	return got, got.err
+	// What is begun comes to an end, and whoever gave up on it would do it again.
+	select {
+	case got := <-a.reply:
+		return got, got.err
+	case <-d.ended:
+		select {
+		case got := <-a.reply:
+			return got, got.err
+		default:
+			return answer{}, errors.New("the desk ended in the middle of it")
+		}
+	}
 }
 
 const (
@@ -165,9 +176,10 @@ const (
 	retry = 5 * time.Second
 )
 
-// Run answers what it is asked and does what falls due until ctx ends. It has
-// one timer, for what is due first.
+// Run answers what it is asked and does what falls due until ctx ends, once. It
+// has one timer, for what is due first.
 func (d *Desk) Run(ctx context.Context) error {
+	defer close(d.ended)
 	patient := time.After(patience)
 	var wait time.Time // not before, after a failure; a time that setting the clock does not move
 	for {

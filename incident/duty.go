@@ -64,6 +64,13 @@ func (d *decision) calls(inc Incident) []duty {
 	if !alarmed && needsPeople(policy) && (d.by != "" || d.in.Round != nil) { // by the clock alone nothing gets worse
 		return []duty{{d.at, found, func() {
 			d.say(Event{Kind: Alarmed, Incident: inc.ID, At: d.at, By: Tocsin, Component: inc.Component, Severity: s})
+			if ack := inc.Ack; ack != nil && s > ack.Severity && policy.Page.Repeat > 0 {
+				// Whoever took a P2 on may be asleep when it becomes a P0.
+				d.say(Event{
+					Kind: Lapsed, Incident: inc.ID, At: d.at, By: Tocsin, Component: inc.Component, Severity: s,
+					Why: fmt.Sprintf("%s acknowledged it at %s, and it is %s now", ack.By, ack.Severity, s),
+				})
+			}
 		}}}
 	}
 	if ack := inc.Ack; ack != nil && !ack.Until.IsZero() {
@@ -180,7 +187,7 @@ func (d *decision) notify(e Event, people []rules.Person) {
 		e.Why = d.reason(inc)
 	}
 	for _, name := range channels {
-		e.Posts = append(e.Posts, Post{Channel: name, Key: fmt.Sprintf("%s/notice/%d", inc.ID, len(inc.Notices)+1), Due: d.at})
+		e.Posts = append(e.Posts, Post{Channel: name, Key: fmt.Sprintf("%s/notice/%d", inc.ID, inc.Called+1), Due: d.at})
 	}
 	d.say(e)
 }

@@ -317,7 +317,7 @@ func (i Incident) people(e Event) Incident {
 	case Overdue:
 		i.Overdue = true
 	case Acknowledged:
-		i.Ack, i.Answered, i.Pages, i.LastPage = &Ack{By: e.By, At: e.At, Until: e.Until}, true, 0, time.Time{}
+		i.Ack, i.Answered, i.Pages, i.LastPage = &Ack{By: e.By, At: e.At, Until: e.Until, Severity: i.Severity()}, true, 0, time.Time{}
 		if i.Acked.IsZero() {
 			i.Acked = e.At
 		}
@@ -339,9 +339,17 @@ func (i Incident) people(e Event) Incident {
 	return i
 }
 
+// mostNotices is how many calls an incident keeps: one that nobody acknowledges for
+// a month has ten thousand, which the timeline has.
+const mostNotices = 200
+
 func (i Incident) notice(e Event) Incident {
+	i.Called++
+	if n := len(i.Notices); n >= mostNotices {
+		i.Notices = i.Notices[n-mostNotices+1:]
+	}
 	i.Notices = append(slices.Clip(i.Notices), Notice{
-		Number: len(i.Notices) + 1, At: e.At, Kind: e.Kind, To: e.To, Role: e.Role, Step: e.Step, Severity: e.Severity, Due: e.Due, Why: e.Why,
+		Number: i.Called, At: e.At, Kind: e.Kind, To: e.To, Role: e.Role, Step: e.Step, Severity: e.Severity, Due: e.Due, Why: e.Why,
 		Reached: slices.ContainsFunc(e.Posts, func(p Post) bool { return p.Key != "" }), // those without are pages'
 	})
 	return i

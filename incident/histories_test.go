@@ -569,7 +569,8 @@ func (h *history) check() {
 			acked[e.Incident] = e
 		case incident.Lapsed:
 			h.tally.lapses++
-			if ack, ok := acked[e.Incident]; !ok || ack.Until.IsZero() || e.Recorded.Before(ack.Until) {
+			worse := was.Ack != nil && was.Severity() > was.Ack.Severity // than it was acknowledged at
+			if ack, ok := acked[e.Incident]; !ok || !worse && (ack.Until.IsZero() || e.Recorded.Before(ack.Until)) {
 				wrong(e, "the acknowledgement %+v counts still", ack)
 			}
 			delete(acked, e.Incident)

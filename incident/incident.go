@@ -49,7 +49,8 @@ type Incident struct {
 	Escalated []Rung
 	Overdue   bool      // nobody acknowledged in time
 	Reminded  time.Time // the promise that somebody was last reminded of
-	Notices   []Notice  // every call, oldest first
+	Called    int       // how many calls there were
+	Notices   []Notice  // the newest of them, oldest first
 	Tasks     []Todo
 
 	// When it came so far for the first time; zero: not yet.
@@ -96,6 +97,8 @@ type Ack struct {
 	By    Actor
 	At    time.Time
 	Until time.Time // zero: to the incident's end
+
+	Severity rules.Severity // at which it was given
 }
 
 // Rung is a step of a severity's escalation.

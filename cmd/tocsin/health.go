@@ -64,7 +64,7 @@ func newHealth(k *keeper, reg prometheus.Registerer) *health {
 			return float64(everyIncident(k, func(i incident.Incident) int { return i.Kept }))
 		}),
 		total("tocsin_calls_total", "Calls to people: pages, escalations, reminders.", func() float64 {
-			return float64(everyIncident(k, func(i incident.Incident) int { return len(i.Notices) }))
+			return float64(everyIncident(k, func(i incident.Incident) int { return i.Called }))
 		}),
 		gauge("tocsin_incidents_unacknowledged", "Open incidents that people are called for and that nobody has acknowledged.", func() float64 {
 			n := 0
