@@ -102,7 +102,7 @@ func TestNobodyIsCalledBeforeItIsKnownHowThingsAre(t *testing.T) {
 			log.events[i].Seq = uint64(i + 1)
 		}
 		calls := func() (n int) {
-			for _, e := range log.events {
+			for e := range log.All(t.Context()) {
 				if e.Kind == incident.Paged || e.Kind == incident.Escalated {
 					n++
 				}

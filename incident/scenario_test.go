@@ -187,7 +187,10 @@ func (m *memory) All(ctx context.Context) iter.Seq2[incident.Event, error] { ret
 
 func (m *memory) After(_ context.Context, seq uint64) iter.Seq2[incident.Event, error] {
 	return func(yield func(incident.Event, error) bool) {
-		for _, e := range m.events {
+		m.mu.Lock()
+		events := m.events // what is there stays as it is
+		m.mu.Unlock()
+		for _, e := range events {
 			if e.Seq > seq && !yield(e, nil) {
 				return
 			}

@@ -30,7 +30,7 @@ import (
 	"github.com/featuresignals/tocsin/templates"
 )
 
-var kills = flag.Int("kills", 20, "how often the program is killed while it catches up; `make simulate` kills it fifty times")
+var kills = flag.Int("kills", 10, "how often the program is killed while it catches up; `make simulate` kills it fifty times")
 
 const catchUpRules = `
 organisation: FeatureSignals
