@@ -17,7 +17,7 @@ demo: $(ENGINE) build ## the service beside an embedded engine, with sample traf
 test: $(ENGINE) ## every test, with the race detector, the real engine and a real browser
 	@command -v cc >/dev/null || (apt-get update && apt-get install -y gcc libc6-dev)
 	@command -v chromium >/dev/null || (apt-get update && apt-get install -y chromium)
-	CGO_ENABLED=1 TOCSIN_ENGINE_REQUIRED=1 go test -race ./...
+	GOGC=400 CGO_ENABLED=1 TOCSIN_ENGINE_REQUIRED=1 go test -race ./... # memory is cheaper than time
 
 bench: $(ENGINE) ## what a tick costs beside a bare scan and 20 rules asked one by one, and a month's replay (44 million spans, made once)
 	TOCSIN_ENGINE_REQUIRED=1 go test ./telemetry/signoz -run '^$$' -bench Tick -benchtime 1x -timeout 60m -v

@@ -29,7 +29,7 @@ import (
 )
 
 var (
-	deskHistories = flag.Int("desk-histories", 40, "how many random histories the desk lives through on a log in memory")
+	deskHistories = flag.Int("desk-histories", 24, "how many random histories the desk lives through on a log in memory")
 	onSQLite      = flag.Int("on-sqlite", 2, "how many of them again on SQLite")
 )
 

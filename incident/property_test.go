@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	histories = flag.Int("histories", 40, "how many random histories are played")
+	histories = flag.Int("histories", 24, "how many random histories are played")
 	firstSeed = flag.Int("seed", 0, "the seed of the first random history")
 )
 
