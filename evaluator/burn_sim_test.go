@@ -110,7 +110,7 @@ func detection(seed uint64, confidence float64) int {
 	}
 }
 
-var simulated = flag.Int("series", 12, "how many quiet series are simulated for a month; the promise is for 1000")
+var simulated = flag.Int("series", 30, "how many quiet series are simulated for a month; the promise is for 1000")
 
 // With half a request a minute and half the budget spent, the bound keeps false
 // pages to a few a year, where a bare ratio pages several times a month; a
