@@ -84,31 +84,32 @@ func (a *tally) add(b *tally) {
 type count struct {
 	name string
 	n    *int
+	rare bool // a few histories may have none
 }
 
 func (a *tally) fields() []count {
 	return []count{
-		{"histories", &a.histories},
-		{"incidents", &a.incidents},
-		{"promises", &a.promises},
-		{"kept", &a.kept},
-		{"missed", &a.missed},
-		{"pages", &a.pages},
-		{"acknowledgements", &a.acks},
-		{"lapses", &a.lapses},
-		{"restarts", &a.restarts},
-		{"writes refused", &a.refusedWrites},
-		{"writes stored but answered with an error", &a.tornWrites},
-		{"clock steps forward", &a.forward},
-		{"clock steps back", &a.back},
-		{"deeds of people", &a.deeds},
-		{"refused deeds", &a.refused},
-		{"held words", &a.held},
-		{"vetoes", &a.vetoed},
-		{"private incidents", &a.private},
-		{"severities eased", &a.eased},
-		{"closed by force", &a.forced},
-		{"merged", &a.merged},
+		{"histories", &a.histories, false},
+		{"incidents", &a.incidents, false},
+		{"promises", &a.promises, false},
+		{"kept", &a.kept, false},
+		{"missed", &a.missed, false},
+		{"pages", &a.pages, false},
+		{"acknowledgements", &a.acks, false},
+		{"lapses", &a.lapses, false},
+		{"restarts", &a.restarts, false},
+		{"writes refused", &a.refusedWrites, false},
+		{"writes stored but answered with an error", &a.tornWrites, false},
+		{"clock steps forward", &a.forward, false},
+		{"clock steps back", &a.back, false},
+		{"deeds of people", &a.deeds, false},
+		{"refused deeds", &a.refused, false},
+		{"held words", &a.held, false},
+		{"vetoes", &a.vetoed, true},
+		{"private incidents", &a.private, true},
+		{"severities eased", &a.eased, false},
+		{"closed by force", &a.forced, true},
+		{"merged", &a.merged, true},
 	}
 }
 
@@ -116,7 +117,7 @@ func (a *tally) report(t *testing.T) {
 	var parts []string
 	for _, f := range a.fields() {
 		parts = append(parts, fmt.Sprintf("%d %s", *f.n, f.name))
-		if *f.n == 0 {
+		if *f.n == 0 && (!f.rare || a.histories >= 500) {
 			t.Errorf("there were no %s: the histories show too little", f.name)
 		}
 	}
