@@ -282,3 +282,21 @@ func TestWhatIsMergedIntoCallsPeople(t *testing.T) {
 	}
 	t.Errorf("%s is P0 now, and nobody is called", b)
 }
+
+// Whoever acknowledged and then makes it worse is on it still.
+func TestWhoeverMakesItWorseIsOnIt(t *testing.T) {
+	p := newActing(t)
+	p.config.People = []rules.Person{{ID: "ada", Roles: []string{rules.OnCall}}}
+	p.judges(true)
+	id := p.board.Open[0].ID
+	p.does(incident.Action{Do: incident.Acknowledge, Incident: id})
+	_, events := p.does(incident.Action{Do: incident.SetSeverity, Incident: id, Severity: rules.P0, Why: "the largest customers"})
+	for _, e := range events {
+		if e.Kind == incident.Lapsed || e.Kind == incident.Paged {
+			t.Errorf("%s", e.Line(time.Time{}))
+		}
+	}
+	if p.board.Open[0].Ack == nil || p.board.Open[0].Severity() != rules.P0 {
+		t.Errorf("%+v", p.board.Open[0])
+	}
+}

@@ -68,7 +68,7 @@ func (d *decision) calls(inc Incident) []duty {
 				// Whoever took a P2 on may be asleep when it becomes a P0.
 				d.say(Event{
 					Kind: Lapsed, Incident: inc.ID, At: d.at, By: Tocsin, Component: inc.Component, Severity: s,
-					Why: fmt.Sprintf("%s acknowledged it at %s, and it is %s now", ack.By, ack.Severity, s),
+					Why: fmt.Sprintf("%s acknowledged it at %s, and it is %s now", ack.By.Person(), ack.Severity, s),
 				})
 			}
 		}}}
@@ -77,7 +77,7 @@ func (d *decision) calls(inc Incident) []duty {
 		due = append(due, duty{ack.Until, false, func() {
 			d.say(Event{
 				Kind: Lapsed, Incident: inc.ID, At: d.at, By: Clock, Component: inc.Component,
-				Why: fmt.Sprintf("%s acknowledged at %s, and has not said so again", ack.By, ack.At.UTC().Format("15:04 UTC")),
+				Why: fmt.Sprintf("%s acknowledged at %s, and has not said so again", ack.By.Person(), ack.At.UTC().Format("15:04 UTC")),
 			})
 		}})
 	}

@@ -188,6 +188,11 @@ func (i Incident) with(e Event) Incident {
 	case Graded:
 		i.Grade = &Grade{Severity: e.Severity, Demanded: i.demanded(), By: e.By, Why: e.Why, At: e.At}
 		i.Peak = max(i.Peak, e.Severity)
+		if i.Ack != nil && i.Ack.By == e.By { // whoever makes it worse is awake, and on it
+			ack := *i.Ack
+			ack.Severity = max(ack.Severity, e.Severity)
+			i.Ack = &ack
+		}
 	default:
 		return i.draft(e).people(e)
 	}
