@@ -187,7 +187,7 @@ func (d *decision) notify(e Event, people []rules.Person) {
 		e.Why = d.reason(inc)
 	}
 	for _, name := range channels {
-		e.Posts = append(e.Posts, Post{Channel: name, Key: fmt.Sprintf("%s/notice/%d", inc.ID, inc.Called+1), Due: d.at})
+		e.Posts = append(e.Posts, Post{Channel: name, Key: fmt.Sprintf("%s%s%d", inc.ID, noticeKey, inc.Called+1), Due: d.at})
 	}
 	d.say(e)
 }

@@ -256,3 +256,9 @@ type Post struct {
 	Key     string    `json:"key"` // idempotency key, unique within the channel; "" for a page: the newest swallows older ones
 	Due     time.Time `json:"due"`
 }
+
+// noticeKey parts an incident from the number of a call to people in a key.
+const noticeKey = "/notice/"
+
+// Call reports whether it calls people.
+func (p Post) Call() bool { return strings.Contains(p.Key, noticeKey) }

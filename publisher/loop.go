@@ -46,7 +46,6 @@ const (
 	unheeding      = time.Second      // what a channel that does not heed its context gets on top
 	moment         = 50 * time.Millisecond
 	patience       = 100 // moments that an early row is waited for, before it counts as failed
-	batch          = 16  // rows asked for at once
 	outboxWait     = 5 * time.Second
 	clockWait      = 5 * time.Minute // the wall clock may be set while a timer runs: look again by then
 )
@@ -58,16 +57,21 @@ const (
 	resultDead   = "dead"   // and will not
 )
 
-// lane is one channel's way through the loop.
+// lane is one channel's way through the loop. All of it but the two channels that
+// others knock on belongs to the goroutine of run.
 type lane struct {
 	*Loop
 	channel Channel
+	manner  Manner
 	logger  *slog.Logger
 	wake    chan struct{} // holds one: woken, and not looked yet
 	renew   chan struct{} // holds one: render again
-	busy    chan struct{} // closed when a call that was given up comes back; nil: none was
-	early   int           // how often in a row errEarly came
+	flying  map[int64]bool
+	landed  chan int64 // a delivery has come to its end: the row's ID
 }
+
+// rendering is what stands in flying for a page that is rendered without a row.
+const rendering = 0
 
 func (l *Loop) setUp() {
 	l.once.Do(func() {
@@ -81,10 +85,16 @@ func (l *Loop) setUp() {
 			l.Point = func(string) {}
 		}
 		for _, c := range l.Channels {
-			l.lanes = append(l.lanes, &lane{
+			a := &lane{
 				Loop: l, channel: c, logger: l.Logger.With("channel", c.Name()),
 				wake: make(chan struct{}, 1), renew: make(chan struct{}, 1),
-			})
+				flying: map[int64]bool{}, landed: make(chan int64),
+			}
+			if m, ok := c.(Mannered); ok {
+				a.manner = m.Manner()
+			}
+			a.manner.Lanes = max(a.manner.Lanes, 1)
+			l.lanes = append(l.lanes, a)
 		}
 	})
 }
@@ -139,8 +149,13 @@ func (l *Loop) Run(ctx context.Context) error {
 }
 
 func (a *lane) run(ctx context.Context) {
+	stale := false // the page is to be rendered again
 	for ctx.Err() == nil {
 		next := a.round(ctx)
+		if stale && len(a.flying) == 0 {
+			stale = false
+			a.launch(ctx, rendering, a.render)
+		}
 		var timer *time.Timer
 		var ring <-chan time.Time
 		if !next.IsZero() {
@@ -152,18 +167,32 @@ func (a *lane) run(ctx context.Context) {
 		case <-a.wake:
 		case <-ring:
 		case <-a.renew:
-			a.render(ctx)
+			stale = true
+		case id := <-a.landed:
+			delete(a.flying, id)
 		}
 		if timer != nil {
 			timer.Stop()
 		}
 	}
+	for len(a.flying) > 0 {
+		delete(a.flying, <-a.landed)
+	}
 }
 
-// round delivers a batch of what is due and gives the time to look again; zero
-// when nothing waits.
+// round sends out what is due, as far as there is room, and gives the time to
+// look again; zero when nothing waits but for those under way.
 func (a *lane) round(ctx context.Context) (next time.Time) {
-	rows, next, err := a.Outbox.Due(ctx, a.channel.Name(), time.Now(), batch)
+	name := a.channel.Name()
+	room := a.manner.Lanes - len(a.flying)
+	if room <= 0 {
+		return time.Time{}
+	}
+	rows, next, err := a.Outbox.Due(ctx, Ask{Channel: name, Now: time.Now(), N: a.manner.Lanes, Ordered: a.manner.Ordered})
+	halted := ""
+	if err == nil && len(rows) > 0 {
+		halted, err = a.Outbox.Halted(ctx, name)
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			a.logger.Error("the outbox could not be read", "err", err)
@@ -171,107 +200,149 @@ func (a *lane) round(ctx context.Context) (next time.Time) {
 		return time.Now().Add(outboxWait)
 	}
 	for _, r := range rows {
-		if ctx.Err() != nil {
-			return time.Time{}
+		if a.flying[r.ID] {
+			continue
 		}
-		if early := a.deliver(ctx, r); early {
-			return time.Now().Add(moment)
+		if room--; room < 0 {
+			break
 		}
+		a.launch(ctx, r.ID, func(ctx context.Context) (busy <-chan struct{}) { return a.deliver(ctx, r, halted) })
 	}
-	if len(rows) > 0 {
-		return time.Now() // the rows have moved: look again
+	if len(a.flying) >= a.manner.Lanes {
+		return time.Time{} // when one has landed, there is room to look again
 	}
 	return next
 }
 
-// deliver brings one row out and records what became of it. It reports whether
-// the row came before its event was applied.
-func (a *lane) deliver(ctx context.Context, r Row) (early bool) {
-	seq, receipt, err := a.send(ctx, r)
-	if errors.Is(err, errEarly) && a.early < patience {
-		a.early++
-		return true
+// launch runs f in a goroutine of its own. What f leaves behind, because it does
+// not heed its context, goes on to take up room: two calls at once could
+// overtake each other.
+func (a *lane) launch(ctx context.Context, id int64, f func(context.Context) (busy <-chan struct{})) {
+	a.flying[id] = true
+	go func() {
+		if busy := f(ctx); busy != nil {
+			select {
+			case <-busy:
+			case <-ctx.Done():
+			}
+		}
+		a.landed <- id
+	}()
+}
+
+// deliver brings one row out and records what became of it. It gives what is
+// closed when a call that was given up comes back; nil where none was.
+func (a *lane) deliver(ctx context.Context, r Row, halted string) (busy <-chan struct{}) {
+	if halted != "" {
+		a.bury(ctx, r, errors.New(halted))
+		return nil
 	}
-	a.early = 0
-	if err == nil {
+	var out outcome
+	for range patience {
+		if out = a.send(ctx, r); !errors.Is(out.err, errEarly) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(moment):
+		}
+	}
+	switch err := out.err; {
+	case err == nil && out.spread:
+		a.record(ctx, "the targets", func(ctx context.Context) error {
+			return a.Outbox.Spread(ctx, r.ID, out.targets, time.Now())
+		})
+		a.Point("after spread")
+	case err == nil:
 		a.Count(r.Channel, resultSent)
 		a.record(ctx, "the receipt", func(ctx context.Context) error {
-			return a.Outbox.Done(ctx, r.ID, seq, receipt, time.Now())
+			return a.Outbox.Done(ctx, r.ID, out.seq, out.receipt, time.Now())
 		})
 		a.Point("after receipt")
-		return false
-	}
-	if ctx.Err() != nil {
+	case ctx.Err() != nil:
 		// Stopped on the way, which is not the target's fault: the row is
 		// due at the next start.
 		a.logger.Info("a delivery was broken off by the stop and will be repeated", "key", r.Key, "err", err)
-		return false
+	default:
+		a.fail(ctx, r, err)
 	}
-	wait, ok := again(r, err)
-	reason := shorten(err.Error())
+	return out.busy
+}
+
+// fail records a failure, and whether there is another attempt.
+func (a *lane) fail(ctx context.Context, r Row, err error) {
+	wait, ok := a.manner.again(r, err)
 	if !ok {
-		a.Count(r.Channel, resultDead)
-		a.logger.Error("a delivery is given up", "key", r.Key, "incident", r.Incident, "attempts", r.Attempts+1, "err", err)
-		a.record(ctx, "the dead letter", func(ctx context.Context) error {
-			return a.Outbox.Dead(ctx, r.ID, reason, time.Now())
-		})
-		return false
+		if errors.Is(err, ErrGone) {
+			a.logger.Error("a channel is halted until somebody says otherwise", "err", err)
+			a.record(ctx, "the halt", func(ctx context.Context) error {
+				return a.Outbox.Halt(ctx, r.Channel, shorten(err.Error()), time.Now())
+			})
+		}
+		a.bury(ctx, r, err)
+		return
 	}
 	a.Count(r.Channel, resultFailed)
 	a.logger.Warn("a delivery did not go out and will be tried again", "key", r.Key, "attempt", r.Attempts+1, "wait", wait.Round(time.Millisecond).String(), "err", err)
 	next := time.Now().Add(wait)
 	a.record(ctx, "the failure", func(ctx context.Context) error {
-		return a.Outbox.Again(ctx, r.ID, reason, next)
+		return a.Outbox.Again(ctx, r.ID, shorten(err.Error()), next)
 	})
-	return false
+}
+
+// bury makes a row a dead letter.
+func (a *lane) bury(ctx context.Context, r Row, err error) {
+	a.Count(r.Channel, resultDead)
+	a.logger.Error("a delivery is given up", "key", r.Key, "incident", r.Incident, "attempts", r.Attempts+1, "err", err)
+	a.record(ctx, "the dead letter", func(ctx context.Context) error {
+		return a.Outbox.Dead(ctx, r.ID, shorten(err.Error()), time.Now())
+	})
 }
 
 // render publishes the page afresh, outside the outbox.
-func (a *lane) render(ctx context.Context) {
+func (a *lane) render(ctx context.Context) (busy <-chan struct{}) {
 	r := Row{Channel: a.channel.Name(), Due: time.Now()}
-	switch _, _, err := a.send(ctx, r); {
-	case err == nil:
+	out := a.send(ctx, r)
+	switch {
+	case out.err == nil:
 		a.Count(r.Channel, resultSent)
 	case ctx.Err() == nil:
 		a.Count(r.Channel, resultFailed)
-		a.logger.Warn("the page could not be rendered again", "err", err)
+		a.logger.Warn("the page could not be rendered again", "err", out.err)
 	}
+	return out.busy
 }
 
-// send prepares and publishes one row. seq is that of the newest event that
-// the delivery stands for.
-func (a *lane) send(ctx context.Context, r Row) (seq uint64, receipt string, err error) {
-	if a.busy != nil {
-		// Two calls at once could overtake each other.
-		select {
-		case <-a.busy:
-			a.busy = nil
-		case <-ctx.Done():
-			return 0, "", ctx.Err()
-		}
-	}
+// outcome is what became of an attempt.
+type outcome struct {
+	seq     uint64 // of the newest event that the delivery stands for
+	receipt string
+	targets []string
+	spread  bool // nothing was sent: the row is to be spread over targets
+	err     error
+	busy    <-chan struct{} // closed when the call, which was given up, comes back; nil: it has
+}
+
+// send prepares and publishes one row.
+func (a *lane) send(ctx context.Context, r Row) outcome {
 	sctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), publishTimeout,
 		fmt.Errorf("no answer within %v", publishTimeout))
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
 	defer stop()
 
-	type result struct {
-		seq     uint64
-		receipt string
-		err     error
-	}
 	back := make(chan struct{})
-	res := result{err: errors.New("the channel ended its goroutine")} // read after back is closed
+	out := outcome{err: errors.New("the channel ended its goroutine")} // read after back is closed
 	go func() {
 		defer close(back)
 		defer func() {
 			if p := recover(); p != nil {
 				a.logger.Error("a channel panicked", "key", r.Key, "panic", p, "stack", string(debug.Stack()))
-				res.err = fmt.Errorf("panic: %v", p)
+				out = outcome{err: fmt.Errorf("panic: %v", p)}
 			}
 		}()
-		res.seq, res.receipt, res.err = a.publish(sctx, r)
+		out = a.publish(sctx, r)
 	}()
 	select {
 	case <-back:
@@ -281,36 +352,42 @@ func (a *lane) send(ctx context.Context, r Row) (seq uint64, receipt string, err
 		select {
 		case <-back:
 		case <-time.After(unheeding):
-			a.busy = back
-			return 0, "", context.Cause(sctx)
+			return outcome{err: context.Cause(sctx), busy: back}
 		}
 	}
-	if res.err != nil && sctx.Err() != nil && !errors.Is(res.err, ErrPermanent) {
-		res.err = fmt.Errorf("%w: %w", context.Cause(sctx), res.err)
+	if out.err != nil && sctx.Err() != nil && !errors.Is(out.err, ErrPermanent) {
+		out.err = fmt.Errorf("%w: %w", context.Cause(sctx), out.err)
 	}
-	return res.seq, res.receipt, res.err
+	return out
 }
 
 // publish runs in a goroutine of its own.
-func (a *lane) publish(ctx context.Context, r Row) (seq uint64, receipt string, err error) {
+func (a *lane) publish(ctx context.Context, r Row) outcome {
 	d, err := a.Prepare(ctx, r)
 	if d.Seq < r.Seq {
 		if err != nil { // it may be so for that reason
-			return 0, "", fmt.Errorf("%w: %w", errEarly, err)
+			return outcome{err: fmt.Errorf("%w: %w", errEarly, err)}
 		}
-		return 0, "", errEarly
+		return outcome{err: errEarly}
 	}
 	if err != nil {
-		return 0, "", fmt.Errorf("prepare the delivery: %w", err)
+		return outcome{err: fmt.Errorf("prepare the delivery: %w", err)}
 	}
-	d.Channel, d.Key, d.Attempt, d.At = r.Channel, r.Key, r.Attempts+1, time.Now().UTC()
+	d.Channel, d.Key, d.Target, d.Attempt, d.At = r.Channel, r.Key, r.Target, r.Attempts+1, time.Now().UTC()
+	if all, ok := a.channel.(Spreader); ok && r.Key != "" && r.Target == "" {
+		targets, err := all.Targets(ctx, d)
+		if err != nil {
+			return outcome{err: fmt.Errorf("find out whom to tell: %w", err)}
+		}
+		return outcome{targets: targets, spread: true}
+	}
 	a.Point("before send")
-	receipt, err = a.channel.Publish(ctx, d)
+	receipt, err := a.channel.Publish(ctx, d)
 	if err != nil {
-		return 0, "", err
+		return outcome{err: err}
 	}
 	a.Point("after send")
-	return d.Seq, receipt, nil
+	return outcome{seq: d.Seq, receipt: receipt}
 }
 
 // record stores what became of a delivery, and keeps at it: as long as it is

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/store"
 )
 
@@ -420,7 +422,7 @@ func TestAStopEndsWhatIsUnderWay(t *testing.T) {
 				if d := time.Since(began); d > tt.within {
 					s.Errorf("it took %v to stop", d)
 				}
-				rows, _, err := s.db.Due(s.Context(), "hook", time.Now(), 10)
+				rows, _, err := s.db.Due(s.Context(), publisher.Ask{Channel: "hook", Now: time.Now(), N: 10})
 				if err != nil || len(rows) != tt.left || rows[len(rows)-1].Attempts != 0 {
 					s.Errorf("%v are due (%v), want %d", rows, err, tt.left)
 				}
@@ -467,4 +469,215 @@ func TestTwoChannelsOfOneNameAreRefused(t *testing.T) {
 	if err := l.Run(t.Context()); err == nil {
 		t.Error("it ran")
 	}
+}
+
+// many is a channel that brings each delivery to several targets.
+type many struct {
+	fake
+	manner  publisher.Manner
+	targets []string
+
+	told []string // "key target", in the order of coming
+	high int      // how many were under way at once, at most
+	now  int
+}
+
+func (m *many) Manner() publisher.Manner { return m.manner }
+
+func (m *many) Targets(_ context.Context, d publisher.Delivery) ([]string, error) {
+	return m.targets, nil
+}
+
+func (m *many) Publish(ctx context.Context, d publisher.Delivery) (string, error) {
+	m.mu.Lock()
+	m.now++
+	m.high = max(m.high, m.now)
+	m.mu.Unlock()
+	defer func() { m.mu.Lock(); m.now--; m.mu.Unlock() }()
+	receipt, err := m.fake.Publish(ctx, d)
+	if err == nil {
+		m.mu.Lock()
+		m.told = append(m.told, d.Key+" "+d.Target)
+		m.mu.Unlock()
+	}
+	return receipt, err
+}
+
+func (m *many) toldOf(target string) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var keys []string
+	for _, t := range m.told {
+		if key, who, _ := strings.Cut(t, " "); who == target {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+func (s *story) startMany(m *many) {
+	m.began = time.Now()
+	s.start(func(l *publisher.Loop) { l.Channels = append(l.Channels, m) })
+}
+
+func TestADeliveryIsSpreadOverItsTargets(t *testing.T) {
+	tell(t, func(s *story) {
+		m := &many{fake: fake{name: "mail"}, targets: []string{"a", "b", "c", "b"}}
+		m.answer = func(_ context.Context, d publisher.Delivery) error {
+			if d.Target == "b" && d.Attempt < 3 {
+				return errors.New("451 try again")
+			}
+			return nil
+		}
+		s.startMany(m)
+		s.post(incident.Post{Channel: "mail", Key: "x"})
+		if got := slices.Sorted(slices.Values(m.told)); !slices.Equal(got, []string{"x a", "x c"}) {
+			s.Errorf("at once %q were told", got)
+		}
+		time.Sleep(time.Hour)
+		if got := slices.Sorted(slices.Values(m.told)); !slices.Equal(got, []string{"x a", "x b", "x c"}) {
+			s.Errorf("in the end %q were told, want each once", got)
+		}
+		if q := s.queue("mail"); q.Waiting != 0 || q.Dead != 0 {
+			s.Errorf("the queue is %+v", q)
+		}
+	})
+}
+
+func TestNobodyToTellIsNoFailure(t *testing.T) {
+	tell(t, func(s *story) {
+		m := &many{fake: fake{name: "mail"}}
+		s.startMany(m)
+		s.post(incident.Post{Channel: "mail", Key: "x"})
+		if q := s.queue("mail"); q.Waiting != 0 || q.Dead != 0 || len(m.got()) != 0 {
+			s.Errorf("the queue is %+v after %v", q, m.got())
+		}
+	})
+}
+
+func TestOrderIsKeptForEachTargetAndIncident(t *testing.T) {
+	tell(t, func(s *story) {
+		m := &many{fake: fake{name: "mail"}, targets: []string{"good", "bad"}, manner: publisher.Manner{Lanes: 3, Ordered: true}}
+		m.answer = func(_ context.Context, d publisher.Delivery) error {
+			time.Sleep(time.Second)
+			if d.Target == "bad" && d.Key == "1" && d.Attempt < 4 {
+				return errors.New("451 try again")
+			}
+			return nil
+		}
+		s.startMany(m)
+		for _, key := range []string{"1", "2", "3"} {
+			s.post(incident.Post{Channel: "mail", Key: key})
+		}
+		time.Sleep(4 * time.Second)
+		if got := m.toldOf("good"); !slices.Equal(got, []string{"1", "2", "3"}) {
+			s.Errorf("within 4 s, the one without trouble was told %q", got)
+		}
+		if got := m.toldOf("bad"); len(got) != 0 {
+			s.Errorf("%q overtook what waits to be tried again", got)
+		}
+		time.Sleep(time.Hour)
+		if got := m.toldOf("bad"); !slices.Equal(got, []string{"1", "2", "3"}) {
+			s.Errorf("the other was told %q", got)
+		}
+	})
+}
+
+func TestTheWorstGoesOutFirst(t *testing.T) {
+	tell(t, func(s *story) {
+		event := func(id incident.ID, severity rules.Severity, key string) incident.Event {
+			return incident.Event{
+				Incident: id, Kind: incident.Updated, Severity: severity, At: time.Now(),
+				Posts: []incident.Post{{Channel: "hook", Key: key, Due: time.Now()}},
+			}
+		}
+		if _, err := s.db.Append(s.Context(), incident.Batch{Recorded: time.Now(), Events: []incident.Event{
+			event("INC-2026-0001", rules.P3, "mild"), event("INC-2026-0002", rules.P1, "bad"),
+			event("INC-2026-0003", rules.P0, "worst"), event("INC-2026-0003", rules.P0, "INC-2026-0003/notice/1"),
+		}}); err != nil {
+			s.Fatal(err)
+		}
+		hook := &fake{name: "hook"}
+		s.start(nil, hook)
+		var keys []string
+		for _, c := range hook.got() {
+			keys = append(keys, c.key)
+		}
+		if want := []string{"INC-2026-0003/notice/1", "worst", "bad", "mild"}; !slices.Equal(keys, want) {
+			s.Errorf("got %q, want %q", keys, want)
+		}
+	})
+}
+
+func TestAsManyAsThereAreLanesAreUnderWay(t *testing.T) {
+	tell(t, func(s *story) {
+		m := &many{fake: fake{name: "mail"}, manner: publisher.Manner{Lanes: 4}}
+		for i := range 40 {
+			m.targets = append(m.targets, fmt.Sprint(i))
+		}
+		m.answer = func(ctx context.Context, d publisher.Delivery) error {
+			if d.Target == "0" { // it takes a lane for half a minute, and no more than that one
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			time.Sleep(time.Second)
+			return nil
+		}
+		s.startMany(m)
+		s.post(incident.Post{Channel: "mail", Key: "x"})
+		time.Sleep(14 * time.Second)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.high != 4 || len(m.told) != 39 {
+			s.Errorf("%d were under way at once, and %d are told after 14 s: want 4 and 39", m.high, len(m.told))
+		}
+	})
+}
+
+func TestATargetThatWantsNoMoreIsLeftAlone(t *testing.T) {
+	tell(t, func(s *story) {
+		gone := true
+		hook := &fake{name: "hook", answer: func(context.Context, publisher.Delivery) error {
+			if gone {
+				return fmt.Errorf("410: %w", publisher.ErrGone)
+			}
+			return nil
+		}}
+		s.start(nil, hook)
+		s.post(incident.Post{Channel: "hook", Key: "a"}, incident.Post{Channel: "hook", Key: "b"})
+		s.post(incident.Post{Channel: "hook", Key: "c"})
+		time.Sleep(time.Hour)
+		if got := hook.got(); len(got) != 1 {
+			s.Errorf("got %v, want one call", got)
+		}
+		q := s.queue("hook")
+		if q.Dead != 3 || q.Waiting != 0 || !strings.Contains(q.Halted, "410") {
+			s.Errorf("the queue is %+v, want three dead letters and the reason", q)
+		}
+		gone = false
+		if n, err := s.db.Retry(s.Context(), store.Pick{Channel: "hook"}, time.Now(), nil); n != 3 || err != nil {
+			s.Errorf("%d are to go out again (%v), want 3", n, err)
+		}
+		s.loop.Wake()
+		synctest.Wait()
+		if q := s.queue("hook"); q.Dead != 0 || q.Waiting != 0 || q.Halted != "" || len(hook.got()) != 4 {
+			s.Errorf("the queue is %+v after %v", q, hook.got())
+		}
+	})
+}
+
+func TestACallIsTriedSoonAndGivenUpAfterAnHour(t *testing.T) {
+	tell(t, func(s *story) {
+		hook := &fake{name: "hook", answer: func(context.Context, publisher.Delivery) error { return errors.New("503") }}
+		s.start(nil, hook)
+		s.post(incident.Post{Channel: "hook", Key: "INC-2026-0001/notice/1"})
+		time.Sleep(time.Minute)
+		if n := len(hook.got()); n < 4 {
+			s.Errorf("tried %d times in the first minute", n)
+		}
+		time.Sleep(2 * time.Hour)
+		if q := s.queue("hook"); q.Dead != 1 || hook.got()[len(hook.got())-1].after > 70*time.Minute {
+			s.Errorf("the queue is %+v after %v", q, hook.got())
+		}
+	})
 }

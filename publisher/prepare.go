@@ -17,7 +17,7 @@ import (
 // that asks for what is not there, or is not for others to read, is a mistake of
 // ours, and permanent.
 func Prepare(c *rules.Config, b incident.Board, r Row, judged, at time.Time) (Delivery, error) {
-	d := Delivery{Channel: r.Channel, Key: r.Key, Seq: b.Seq, Attempt: r.Attempts + 1, At: at}
+	d := Delivery{Channel: r.Channel, Key: r.Key, Target: r.Target, Seq: b.Seq, Attempt: r.Attempts + 1, At: at}
 	if r.Key == "" {
 		d.Public = Project(c, b, judged, at)
 		return d, nil
@@ -42,6 +42,11 @@ func Prepare(c *rules.Config, b incident.Board, r Row, judged, at time.Time) (De
 			return d, fmt.Errorf("there is no notice %s: %w", r.Key, ErrPermanent)
 		}
 		d.Notice = new(v.notice(i, i.Notices[at], d.At))
+		for _, id := range i.Notices[at].To {
+			if p, ok := c.Person(id); ok {
+				d.People = append(d.People, p)
+			}
+		}
 		return d, nil
 	}
 	d.Public = Project(c, b, judged, at)

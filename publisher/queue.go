@@ -8,4 +8,5 @@ type Queue struct {
 	Waiting int       `json:"waiting"`
 	Oldest  time.Time `json:"oldest,omitzero"` // when the oldest that waits was first due; zero: none waits
 	Dead    int       `json:"dead"`            // given up
+	Halted  string    `json:"halted,omitzero"` // why nothing goes to it any more; "": it is not so
 }

@@ -110,8 +110,8 @@ func queue(ctx context.Context, tx *sql.Tx, e incident.Event, p incident.Post) e
 	if p.Key == "" {
 		return queuePage(ctx, tx, e, p)
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO outbox (channel, key, incident, seq, queued, due) VALUES (?1, ?2, ?3, ?4, ?5, ?5)`,
-		p.Channel, p.Key, string(e.Incident), e.Seq, nanos(p.Due))
+	_, err := tx.ExecContext(ctx, `INSERT INTO outbox (channel, key, incident, seq, severity, call, queued, due) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)`,
+		p.Channel, p.Key, string(e.Incident), e.Seq, e.Severity.String(), p.Call(), nanos(p.Due))
 	if code(err) == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
 		return fmt.Errorf("the delivery %q to channel %q was queued before, by another event: nothing of the batch is stored", p.Key, p.Channel)
 	}
@@ -126,7 +126,7 @@ func queue(ctx context.Context, tx *sql.Tx, e incident.Event, p incident.Post) e
 func queuePage(ctx context.Context, tx *sql.Tx, e incident.Event, p incident.Post) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO outbox (channel, key, incident, seq, queued, due) VALUES (?1, '', '', ?2, ?3, ?3)
-		ON CONFLICT (channel, key) DO UPDATE SET
+		ON CONFLICT (channel, key, target) DO UPDATE SET
 			seq      = excluded.seq,
 			queued   = iif(state = 'waiting', min(queued, excluded.queued), excluded.queued),
 			due      = iif(state = 'waiting', min(due, excluded.due), excluded.due),

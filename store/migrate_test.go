@@ -89,7 +89,7 @@ func lines(t *testing.T, pool *sql.DB, query string) (out []string) {
 // after it was brought up to date.
 var contents = []string{
 	`SELECT seq, incident, kind, at, recorded, body FROM events ORDER BY seq`,
-	`SELECT * FROM outbox ORDER BY id`,
+	`SELECT id, channel, key, incident, seq, queued, due, attempts, state, receipt, reason, ended FROM outbox ORDER BY id`,
 	`SELECT * FROM page_later ORDER BY channel, due`,
 	`SELECT seq, minute, recorded FROM judged ORDER BY seq`,
 	`SELECT minute FROM journal_start`,

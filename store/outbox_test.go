@@ -15,7 +15,7 @@ import (
 // again.
 func due(t *testing.T, db *DB, channel string, minutes int) ([]publisher.Row, time.Time) {
 	t.Helper()
-	rows, next, err := db.Due(t.Context(), channel, noon.Add(time.Duration(minutes)*time.Minute), 10)
+	rows, next, err := db.Due(t.Context(), publisher.Ask{Channel: channel, Now: noon.Add(time.Duration(minutes) * time.Minute), N: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestWhatIsDueComesOldestEventFirst(t *testing.T) {
 		t.Errorf("the next is due at %v", next)
 	}
 	// With more than asked for, the next one is due already.
-	rows, next, err := db.Due(t.Context(), "hook", noon.Add(5*time.Minute), 1)
+	rows, next, err := db.Due(t.Context(), publisher.Ask{Channel: "hook", Now: noon.Add(5 * time.Minute), N: 1})
 	if err != nil || len(rows) != 1 || rows[0].Key != "1" || !next.Equal(noon.Add(time.Minute)) {
 		t.Errorf("got %v, next %v, %v", rows, next, err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/featuresignals/tocsin/evaluator"
 	"github.com/featuresignals/tocsin/incident"
+	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/telemetry"
 )
@@ -20,11 +21,11 @@ func TestTrimForgetsOnlyWhatIsOver(t *testing.T) {
 			said(at, incident.Post{Channel: "hook", Key: fmt.Sprint("k", i), Due: at}, incident.Post{Channel: "status", Due: at}),
 		}})
 	}
-	rows, _, err := db.Due(ctx, "hook", noon.Add(4*time.Hour), 10)
+	rows, _, err := db.Due(ctx, publisher.Ask{Channel: "hook", Now: noon.Add(4 * time.Hour), N: 10})
 	if err != nil || len(rows) != 4 {
 		t.Fatalf("%d rows are due (%v), want 4", len(rows), err)
 	}
-	page, _, err := db.Due(ctx, "status", noon.Add(4*time.Hour), 10)
+	page, _, err := db.Due(ctx, publisher.Ask{Channel: "status", Now: noon.Add(4 * time.Hour), N: 10})
 	if err != nil || len(page) != 1 {
 		t.Fatalf("%d pages are due (%v), want 1", len(page), err)
 	}
