@@ -8,6 +8,8 @@ type Person struct {
 	Name  string
 	Roles []string // "on-call", "cto", …: who is meant by a role is whoever has it
 	Reach []string // names of channels that calls to this person go to
+	Email string   // for channels of mail; "" if nobody said
+	Slack string   // member ID, for channels of Slack: "U0123ABCD"; "" if nobody said
 	Pos   Pos
 }
 

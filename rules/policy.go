@@ -6,7 +6,8 @@ import "time"
 // those who wait for words. The zero Policy asks and promises nothing.
 type Policy struct {
 	Cadence    []Step // how often an open incident is spoken of; empty: never by the clock
-	OnResolved bool   // its end is told on its channels though customers read nothing of it
+	OnOpened   bool   // its beginning is told on its channels though customers read nothing of it
+	OnResolved bool   // and its end
 	Channels   []string
 	Public     bool // whether customers read of it
 

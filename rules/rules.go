@@ -10,6 +10,7 @@ package rules
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -409,6 +410,7 @@ type Config struct {
 	Page         Page
 	Store        Store
 	Listen       Listen
+	Templates    string        // folder with templates of one's own; "": none
 	CatchUp      time.Duration // how much missed time is judged after a stop; 6 h by default
 
 	ReopenWithin time.Duration // an incident that breaks again so soon after its end is the same one; 30 min by default
@@ -461,14 +463,73 @@ type SigNoz struct {
 	Shape        string        // "", "v3-json", "v3-map" or "contrib": which tables, when several are found
 }
 
-// Channel is a place that updates go to.
+// Channel is a place that updates and calls to people go to.
 type Channel struct {
 	Name       string     // "status" is the page unless declared otherwise
-	Type       string     // "page" or "webhook"
+	Type       string     // "page", "webhook", "email", "slack" or "tracker"
 	Severities []Severity // that it hears of besides those whose policy names it
-	Folder     string     // page: the folder of files
-	URL        string     // webhook: https address
-	SecretFile string     // webhook: file that holds whsec_…
+
+	Folder     string         // page: the folder of files
+	URL        string         // webhook: where to, https; slack, tracker: the API, "" for the public one
+	SecretFile string         // webhook: file that holds whsec_…; slack: the signing secret
+	TokenFile  string         // slack, tracker: file with the token; webhook: with what the format's service knows us by
+	Format     string         // webhook: one of WebhookFormats; "" is the first
+	Allow      []netip.Prefix // webhook: networks that are not public and may be posted into all the same
+
+	Mail    *Mail    // email
+	Slack   *Slack   // slack
+	Tracker *Tracker // tracker
+}
+
+// WebhookFormats lists what a webhook can post: Tocsin's own document, signed;
+// Statuspage's, signed; Tocsin's texts as a flat document; and what the services
+// want that call people.
+var WebhookFormats = []string{"standard", "statuspage", "generic", "pagerduty", "opsgenie", "ntfy", "teams"}
+
+// Mail is how mail leaves, and to whom.
+type Mail struct {
+	Server       string // host:port
+	TLS          string // "starttls" by default, "tls", or "none", on this machine alone
+	User         string // "": no sign-in
+	PasswordFile string
+	From         string // "FeatureSignals status <status@example.com>"
+	ReplyTo      string // ""; else an address
+	Bounces      string // the address that mail comes back to which cannot be delivered; "" is From's
+	Connections  int    // at once; 4 by default
+	Pace         int    // messages a minute at most; 0: as fast as the server takes them
+	Lists        []List
+}
+
+// List is addresses with what they hear of. The zero List hears of nothing.
+type List struct {
+	Name       string
+	Staff      bool           // they are our own people, who hear also what customers do not read; no unsubscribing
+	Addresses  []string       // and those of File
+	File       string         // one address a line, # begins a comment; read again for each update
+	Components []string       // that they hear of; none: all
+	Regions    []string       // codes, as Components
+	Zone       *time.Location // whose time of day stands beside UTC; nil: UTC alone
+}
+
+// Slack is where in Slack, and for whom.
+type Slack struct {
+	Channel string // ID of the channel of announcements: "C0123ABCD"
+	Rooms   Rooms
+}
+
+// Rooms is the channels that are made for incidents, one each. The zero Rooms
+// makes none.
+type Rooms struct {
+	Severities []Severity // that have one; P0 and P1 by default
+	Prefix     string     // "incident-" by default: #incident-2026-0001
+	Private    bool       // whoever is not invited does not see it; that of a private incident always is
+	Invite     []string   // people and roles, besides whoever is called
+}
+
+// Tracker is where issues are filed.
+type Tracker struct {
+	Repository string   // "owner/name"
+	Labels     []string // besides "incident", which issues are found by
 }
 
 // Page is the public page's own text.
