@@ -31,6 +31,7 @@ import (
 var (
 	deskHistories = flag.Int("desk-histories", 24, "how many random histories the desk lives through on a log in memory")
 	onSQLite      = flag.Int("on-sqlite", 2, "how many of them again on SQLite")
+	oneHistory    = flag.Int64("history", -1, "the number of the one that is lived through alone")
 )
 
 // What the desk promises holds through whatever happens: the desk itself runs,
@@ -46,6 +47,10 @@ func TestHistories(t *testing.T) {
 
 func playHistories(t *testing.T, n int, sqlite bool, all *tally) {
 	var next atomic.Int64
+	if *oneHistory >= 0 {
+		next.Store(*oneHistory)
+		n = min(n, 1) * int(*oneHistory+1)
+	}
 	for worker := range runtime.GOMAXPROCS(0) {
 		t.Run(fmt.Sprint(worker), func(t *testing.T) {
 			t.Parallel()
@@ -55,6 +60,11 @@ func playHistories(t *testing.T, n int, sqlite bool, all *tally) {
 					return
 				}
 				synctest.Test(t, func(t *testing.T) {
+					defer func() {
+						if t.Failed() {
+							t.Logf("this was history %d; -history %[1]d plays it alone", seed)
+						}
+					}()
 					h := newHistory(t, uint64(seed), sqlite)
 					h.live()
 					h.check()
