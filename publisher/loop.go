@@ -55,6 +55,7 @@ const (
 	resultSent   = "sent"
 	resultFailed = "failed" // and will be tried again
 	resultDead   = "dead"   // and will not
+	resultMoot   = "moot"   // it need not go out any more
 )
 
 // lane is one channel's way through the loop. All of it but the two channels that
@@ -255,7 +256,7 @@ func (a *lane) deliver(ctx context.Context, r Row, halted string) (busy <-chan s
 		})
 		a.Point("after spread")
 	case err == nil:
-		a.Count(r.Channel, resultSent)
+		a.Count(r.Channel, out.result)
 		a.record(ctx, "the receipt", func(ctx context.Context) error {
 			return a.Outbox.Done(ctx, r.ID, out.seq, out.receipt, time.Now())
 		})
@@ -306,7 +307,7 @@ func (a *lane) render(ctx context.Context) (busy <-chan struct{}) {
 	out := a.send(ctx, r)
 	switch {
 	case out.err == nil:
-		a.Count(r.Channel, resultSent)
+		a.Count(r.Channel, out.result)
 	case ctx.Err() == nil:
 		a.Count(r.Channel, resultFailed)
 		a.logger.Warn("the page could not be rendered again", "err", out.err)
@@ -318,6 +319,7 @@ func (a *lane) render(ctx context.Context) (busy <-chan struct{}) {
 type outcome struct {
 	seq     uint64 // of the newest event that the delivery stands for
 	receipt string
+	result  string // where err is nil: what it is counted as
 	targets []string
 	spread  bool // nothing was sent: the row is to be spread over targets
 	err     error
@@ -370,6 +372,9 @@ func (a *lane) publish(ctx context.Context, r Row) outcome {
 		}
 		return outcome{err: errEarly}
 	}
+	if errors.Is(err, ErrMoot) {
+		return outcome{seq: d.Seq, receipt: shorten(err.Error()), result: resultMoot}
+	}
 	if err != nil {
 		return outcome{err: fmt.Errorf("prepare the delivery: %w", err)}
 	}
@@ -387,7 +392,7 @@ func (a *lane) publish(ctx context.Context, r Row) outcome {
 		return outcome{err: err}
 	}
 	a.Point("after send")
-	return outcome{seq: d.Seq, receipt: receipt}
+	return outcome{seq: d.Seq, receipt: receipt, result: resultSent}
 }
 
 // record stores what became of a delivery, and keeps at it: as long as it is

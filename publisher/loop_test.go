@@ -260,6 +260,26 @@ func TestPrepareThatFailsIsAFailureOfThatDelivery(t *testing.T) {
 	})
 }
 
+func TestWhatIsMootIsDoneWithoutBeingSent(t *testing.T) {
+	tell(t, func(s *story) {
+		hook := &fake{name: "hook"}
+		counted := ""
+		s.start(func(l *publisher.Loop) {
+			l.Prepare = func(_ context.Context, r publisher.Row) (publisher.Delivery, error) {
+				return publisher.Delivery{Seq: r.Seq}, fmt.Errorf("%w: it is over", publisher.ErrMoot)
+			}
+			l.Count = func(_, result string) { counted += result + " " }
+		}, hook)
+		s.post(incident.Post{Channel: "hook", Key: "INC-2026-0001/notice/1"})
+		if got := hook.got(); len(got) != 0 || counted != "moot " {
+			s.Errorf("got %v, counted as %q", got, counted)
+		}
+		if q := s.queue("hook"); q.Waiting != 0 || q.Dead != 0 {
+			s.Errorf("the queue is %+v", q)
+		}
+	})
+}
+
 func TestARowWaitsForItsEventToBeApplied(t *testing.T) {
 	tests := []struct {
 		name    string

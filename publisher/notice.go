@@ -2,6 +2,7 @@ package publisher
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,10 +20,13 @@ func (v view) notice(i incident.Incident, n incident.Notice, at time.Time) templ
 	}
 	rule := v.worstRule(i)
 	out := templates.Notice{
-		ID: string(i.ID), Number: n.Number, Kind: string(n.Kind), At: n.At, Private: i.Private, State: string(i.State),
+		ID: string(i.ID), Number: n.Number, Kind: string(n.Kind), At: n.At, Private: i.Private, State: string(i.State), Into: string(i.Into),
 		Severity: severity.String(), Title: v.symptom(i, rule), Began: i.Began, Detected: i.Detected, Summary: n.Why,
 		Role: n.Role, Step: n.Step, Due: n.Due, Runbook: rule.Runbook, SigNoz: v.config.SigNoz.URL,
 		Component: v.title(i.Component),
+	}
+	if n.Kind == incident.StoodDown {
+		out.Kind = string(n.Reason)
 	}
 	for _, id := range i.Components {
 		if id != i.Component {
@@ -52,6 +56,28 @@ func (v view) notice(i incident.Incident, n incident.Notice, at time.Time) templ
 		out.WarRoom = v.config.Console.WarRoom
 	}
 	return out
+}
+
+// moot says why a notice is not to go out any more: what is told later, or was
+// told meanwhile, says more. A call that comes after the word that it is over
+// would leave a pager's alert open for ever.
+func moot(i incident.Incident, n incident.Notice) string {
+	over := i.State == incident.StateResolved
+	later := func(why incident.Reason) bool {
+		return slices.ContainsFunc(i.Notices, func(x incident.Notice) bool { return x.Number > n.Number && x.Kind == incident.StoodDown && x.Reason == why })
+	}
+	switch {
+	case n.Kind == incident.StoodDown && n.Reason == incident.AllOver && !over:
+		return "it was opened again meanwhile"
+	case over && later(incident.AllOver):
+		return "it is over, which is told by itself"
+	case n.Kind == incident.StoodDown && n.Reason == incident.TakenOn && !over && i.Ack == nil:
+		return "the acknowledgement counts no longer"
+	case (n.Kind == incident.Paged || n.Kind == incident.Escalated) && !over && i.Ack != nil && later(incident.TakenOn):
+		return "somebody is on it, which is told by itself"
+	default:
+		return ""
+	}
 }
 
 // person gives a person's name, or the ID of one who is no longer configured.

@@ -63,7 +63,7 @@ func newHealth(k *keeper, reg prometheus.Registerer) *health {
 		total("tocsin_promises_kept_total", "Promised updates that were made in time.", func() float64 {
 			return float64(everyIncident(k, func(i incident.Incident) int { return i.Kept }))
 		}),
-		total("tocsin_calls_total", "Calls to people: pages, escalations, reminders.", func() float64 {
+		total("tocsin_calls_total", "Calls to people: pages, escalations, reminders, and the words that they need not come.", func() float64 {
 			return float64(everyIncident(k, func(i incident.Incident) int { return i.Called }))
 		}),
 		gauge("tocsin_incidents_unacknowledged", "Open incidents that people are called for and that nobody has acknowledged.", func() float64 {
