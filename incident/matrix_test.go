@@ -38,6 +38,9 @@ rules:
 		if s == rules.P3 && state == incident.StateResolved {
 			return []string{tracker}
 		}
+		if s == rules.P4 && state == incident.StateResolved {
+			return []string{log}
+		}
 		return always[s]
 	}
 	states := []incident.State{incident.Investigating, incident.Identified, incident.Monitoring, incident.StateResolved}
