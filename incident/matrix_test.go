@@ -35,6 +35,9 @@ rules:
 		case s == rules.P4 && (state == incident.StateResolved || state == incident.Investigating):
 			return []string{log}
 		}
+		if s == rules.P4 && state == incident.StateResolved {
+			return []string{log}
+		}
 		return always[s]
 	}
 	states := []incident.State{incident.Investigating, incident.Identified, incident.Monitoring, incident.StateResolved}

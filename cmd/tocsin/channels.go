@@ -28,7 +28,7 @@ func openChannels(config *rules.Config) ([]publisher.Channel, error) {
 			}
 			out = append(out, hook)
 		default:
-			panic(fmt.Sprintf("the parser let a channel of type %q pass", c.Type))
+			return nil, fmt.Errorf("open the channel %s: this program has nothing that delivers to channels of type %s; take it out of the configuration until one has", c.Name, c.Type)
 		}
 	}
 	return out, nil
