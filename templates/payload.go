@@ -103,18 +103,19 @@ func (s *Set) CallPayload(n Notice) (Payload, error) {
 	if n.Private {
 		n = Notice{
 			ID: n.ID, Number: n.Number, Kind: n.Kind, At: n.At, Private: true, State: n.State, Severity: n.Severity,
-			Component: "incident", Title: "see the console", To: []string{cmp.Or(n.Role, "those on duty")}, Step: n.Step,
+			Component: "incident", Title: "see the console", To: []string{cmp.Or(oneline(n.Role), "those on duty")}, Step: n.Step,
 			Due: n.Due, AckBy: n.AckBy, Acked: n.Acked, Console: n.Console,
 		}
 		if n.Acked != "" {
 			n.Acked = "Somebody"
 		}
 	}
+	n = n.tame()
 	p := Payload{
 		Action: action, Kind: n.Kind, Call: true, Private: n.Private,
-		Incident: lineOf(n.ID), Number: n.Number, Severity: n.Severity, State: n.State,
-		Line: lineOf(n.First()), Title: lineOf(cmp.Or(oneline(n.Title), "problems")), Summary: lineOf(n.Summary),
-		Component: nameOf(n.Component), Regions: namesOf(n.Regions), AllRegions: n.AllRegions, To: namesOf(n.To), Acked: nameOf(n.Acked),
+		Incident: n.ID, Number: n.Number, Severity: n.Severity, State: n.State,
+		Line: lineOf(n.First()), Title: cmp.Or(n.Title, "problems"), Summary: n.Summary,
+		Component: n.Component, Regions: n.Regions, AllRegions: n.AllRegions, To: n.To, Acked: n.Acked,
 		At: n.At, Began: n.Began, Detected: n.Detected, Next: n.Due, AckBy: n.AckBy, URL: address(n.Console),
 	}
 	p.link("Console", n.Console)
@@ -127,18 +128,27 @@ func (s *Set) CallPayload(n Notice) (Payload, error) {
 		return p, err
 	}
 	p.Text = prose(said)
+	if _, rest, _ := strings.Cut(p.Text, "\n"); rest != "" {
+		p.Text = strings.TrimSpace(rest) // what is above it is Line
+	}
 	return p, nil
 }
 
 // UpdatePayload tells of an update. inside says that customers do not read it.
 func (s *Set) UpdatePayload(page Public, i Incident, u Update, inside bool) (Payload, error) {
+	page.Organisation = nameOf(page.Organisation)
+	i.Updates = slices.Clone(i.Updates)
+	for n, e := range i.Updates {
+		i.Updates[n] = e.tame()
+	}
+	i, u = i.tame(), u.tame()
 	post := postOf(page, i, u)
 	p := Payload{
 		Action: post.action(), Kind: "updated", Inside: inside,
 		Incident: lineOf(i.ID), Number: u.Number, Severity: u.Severity, State: u.State, Status: u.Status,
 		Line:         lineOf(strings.TrimSpace(oneline(u.Severity) + " " + post.State() + ": " + post.Title())),
 		Title:        lineOf(post.Title()),
-		Organisation: nameOf(page.Organisation), Component: nameOf(post.component()), Regions: namesOf(names(u.Regions)), AllRegions: u.AllRegions,
+		Organisation: page.Organisation, Component: nameOf(post.component()), Regions: namesOf(names(u.Regions)), AllRegions: u.AllRegions,
 		At: u.Said, Began: i.Began, Detected: i.Detected, Next: u.Next,
 	}
 	switch {
@@ -158,6 +168,39 @@ func (s *Set) UpdatePayload(page Public, i Incident, u Update, inside bool) (Pay
 	}
 	p.Text = prose(said)
 	return p, nil
+}
+
+// tame gives a notice whose words are short and visible.
+func (n Notice) tame() Notice {
+	n.ID, n.Title, n.Summary = lineOf(n.ID), lineOf(n.Title), lineOf(n.Summary)
+	n.Component, n.Role, n.Acked = nameOf(n.Component), nameOf(n.Role), nameOf(n.Acked)
+	n.Regions, n.To = namesOf(n.Regions), namesOf(n.To)
+	n.Console, n.WarRoom, n.Runbook, n.SigNoz = address(n.Console), address(n.WarRoom), address(n.Runbook), address(n.SigNoz)
+	return n
+}
+
+// tame gives an incident, less its updates, whose words are short and visible.
+func (i Incident) tame() Incident {
+	i.ID, i.Symptom, i.Workaround, i.Integrity = lineOf(i.ID), lineOf(i.Symptom), lineOf(i.Workaround), lineOf(i.Integrity)
+	i.Component.Name, i.Component.ID = nameOf(i.Component.Name), nameOf(i.Component.ID)
+	i.Regions = tameRegions(i.Regions)
+	return i
+}
+
+// tame gives an update whose words are short and visible.
+func (u Update) tame() Update {
+	u.Symptom, u.Impact, u.Figure = lineOf(u.Symptom), lineOf(u.Impact), lineOf(u.Figure)
+	u.Workaround, u.Integrity, u.Text = lineOf(u.Workaround), lineOf(u.Integrity), prose(u.Text)
+	u.Regions, u.Also = tameRegions(u.Regions), namesOf(u.Also)
+	return u
+}
+
+func tameRegions(regions []Region) []Region {
+	var out []Region
+	for _, r := range regions[:min(len(regions), payloadNames)] {
+		out = append(out, Region{Code: nameOf(r.Code), Name: nameOf(r.Name)})
+	}
+	return out
 }
 
 // action says what a call is to a pager, as things stand when it goes out: one
@@ -206,7 +249,9 @@ func nameOf(s string) string { return clip(payloadName, lineOf(s)) }
 func namesOf(list []string) []string {
 	out := []string{}
 	for _, s := range list[:min(len(list), payloadNames)] {
-		out = append(out, nameOf(s))
+		if s = nameOf(s); s != "" {
+			out = append(out, s)
+		}
 	}
 	return out
 }
@@ -222,8 +267,11 @@ func prose(s string) string {
 
 // address gives an address that may be shown as a link; "" of anything else.
 func address(s string) string {
+	if len(s) > payloadAddress || s != visible(s) {
+		return ""
+	}
 	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || len(s) > payloadAddress || s != visible(s) {
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
 		return ""
 	}
 	return u.String()

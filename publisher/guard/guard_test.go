@@ -2,6 +2,8 @@ package guard
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"log"
@@ -243,5 +245,26 @@ func TestACertificateOfNobodysIsRefused(t *testing.T) {
 	_, err := For("127.0.0.1", nil).Client(5 * time.Second).Get(server.URL)
 	if err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestOldTLSIsRefused(t *testing.T) {
+	for version, want := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		server.Config.ErrorLog = log.New(t.Output(), "", 0)
+		server.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: version}
+		server.StartTLS()
+		client := For("127.0.0.1", nil).Client(5 * time.Second)
+		roots := x509.NewCertPool()
+		roots.AddCert(server.Certificate())
+		client.Transport.(*http.Transport).TLSClientConfig.RootCAs = roots
+		res, err := client.Get(server.URL)
+		if (err == nil) != want {
+			t.Errorf("%s: got %v", tls.VersionName(version), err)
+		}
+		if err == nil {
+			res.Body.Close()
+		}
+		server.Close()
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/base32"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -147,7 +146,7 @@ func (c *Channel) statuspageBody(d publisher.Delivery) ([]byte, error) {
 		return nil, err
 	}
 	for {
-		b, err := json.Marshal(doc)
+		b, err := marshal(doc)
 		if err != nil {
 			return nil, fmt.Errorf("write the document: %w", err)
 		}
@@ -165,7 +164,7 @@ func (c *Channel) statuspage(d publisher.Delivery) (spDocument, error) {
 	i, u, page := d.Incident, d.Update, d.Public
 	pageID := spID("page", page.Organisation)
 	doc := spDocument{
-		Meta: spMeta{Documentation: page.URL, GeneratedAt: spStamp(u.Said)},
+		Meta: spMeta{Documentation: whole(page.URL), GeneratedAt: spStamp(u.Said)},
 		Page: spPage{ID: pageID, Indicator: cmp.Or(page.Indicator, "none"), Description: clip(cmp.Or(page.Description, "All Systems Operational"), wordsLimit)},
 		Incident: spIncident{
 			ID: i.ID, Name: templates.Post{Page: page, Incident: *i, Update: *u}.Title(), Status: u.State, Impact: cmp.Or(i.Impact, "none"),
