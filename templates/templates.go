@@ -22,6 +22,7 @@ var embedded embed.FS
 type Set struct {
 	text *text.Template
 	html *html.Template
+	json *text.Template // as payload.go has it
 
 	style  html.CSS
 	script html.JS
@@ -55,6 +56,9 @@ func Load(override fs.FS) (*Set, error) {
 		if _, err := s.Notice(n); err != nil {
 			return nil, fmt.Errorf("load templates: %w", err)
 		}
+	}
+	if err := s.tryPayloads(files); err != nil {
+		return nil, fmt.Errorf("load templates: %w", err)
 	}
 	return s, nil
 }
@@ -113,6 +117,8 @@ func parse(files map[string]string) (*Set, error) {
 			}
 		case ".html":
 			_, errHTML = s.html.New(name).Parse(files[name])
+		case ".json":
+			errText = s.parseJSON(name, files[name])
 		}
 		if err := cmpErr(errText, errHTML); err != nil {
 			return nil, err

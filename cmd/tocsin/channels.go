@@ -22,7 +22,9 @@ func openChannels(config *rules.Config) ([]publisher.Channel, error) {
 		case "page":
 			out = append(out, page.New(c.Name, c.Folder, set))
 		case "webhook":
-			hook, err := webhook.New(webhook.Config{Name: c.Name, URL: c.URL, SecretFile: c.SecretFile, Templates: set})
+			hook, err := webhook.New(webhook.Config{
+				Name: c.Name, URL: c.URL, Format: c.Format, SecretFile: c.SecretFile, TokenFile: c.TokenFile, Allow: c.Allow, Templates: set,
+			})
 			if err != nil {
 				return nil, err
 			}

@@ -14,7 +14,7 @@ import (
 	"github.com/featuresignals/tocsin/templates"
 )
 
-var update = flag.Bool("update", false, "rewrite the examples in docs/webhooks.md")
+var update = flag.Bool("update", false, "rewrite the examples in docs/webhooks.md and testdata")
 
 // bodyOf gives what would be posted, read back.
 func bodyOf(t *testing.T, d publisher.Delivery) (doc map[string]any, size int) {
@@ -149,7 +149,7 @@ func TestWithoutAMessageTheDocumentStillGoesOut(t *testing.T) {
 func TestNothingKnownIsStillADocument(t *testing.T) {
 	d := publisher.Delivery{Key: "a", Incident: &templates.Incident{}, Update: &templates.Update{}}
 	d.Incident.Updates = []templates.Update{*d.Update}
-	b, err := json.Marshal(newDocument(d))
+	b, err := json.Marshal(newDocument(d, roomy))
 	if err != nil {
 		t.Fatal(err)
 	}
