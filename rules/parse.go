@@ -131,10 +131,10 @@ func defaults() Config {
 
 // mainKeys stand in the service's own file only; sharedKeys in any.
 var (
-	mainKeys   = []string{"organisation", "include", "sources", "channels", "page", "store", "listen", "catch_up", "reopen_within", "zone", "business", "people", "console", "packs"}
+	mainKeys   = []string{"organisation", "include", "sources", "channels", "page", "store", "listen", "catch_up", "reopen_within", "zone", "business", "people", "console", "packs", "templates"}
 	sharedKeys = []string{"severities", "regions", "components", "services", "probes", "maintenance", "silences", "defaults", "rules", "checklists", "tests"}
 	topHints   = func() map[string]string {
-		hints := notYet("aliases", "subscribers", "templates")
+		hints := notYet("aliases", "subscribers")
 		hints["business_hours"] = `is called business: business: {days: [mon, tue, wed, thu, fri], from: "09:00", to: "18:00"}`
 		return hints
 	}()
