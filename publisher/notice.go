@@ -21,8 +21,8 @@ func (v view) notice(i incident.Incident, n incident.Notice, at time.Time) templ
 	rule := v.worstRule(i)
 	out := templates.Notice{
 		ID: string(i.ID), Number: n.Number, Kind: string(n.Kind), At: n.At, Private: i.Private, State: string(i.State), Into: string(i.Into),
-		Severity: severity.String(), Title: v.symptom(i, rule), Began: i.Began, Detected: i.Detected, Summary: n.Why,
-		Role: n.Role, Step: n.Step, Due: n.Due, Runbook: rule.Runbook, SigNoz: v.config.SigNoz.URL,
+		Severity: severity.String(), Title: line(v.symptom(i, rule)), Began: i.Began, Detected: i.Detected, Summary: line(n.Why),
+		Role: line(n.Role), Step: n.Step, Due: n.Due, Runbook: rule.Runbook, SigNoz: v.config.SigNoz.URL,
 		Component: v.title(i.Component),
 	}
 	if n.Kind == incident.StoodDown {
@@ -34,7 +34,7 @@ func (v view) notice(i incident.Incident, n incident.Notice, at time.Time) templ
 		}
 	}
 	for _, code := range i.Regions() {
-		name := code
+		name := line(code)
 		if r := v.region(code); r != otherRegion {
 			name = r.Name
 		}
@@ -45,7 +45,7 @@ func (v view) notice(i incident.Incident, n incident.Notice, at time.Time) templ
 		out.To = append(out.To, v.person(id))
 	}
 	if a := i.Ack; a != nil && (a.Until.IsZero() || a.Until.After(at)) {
-		out.Acked = cmp.Or(v.person(a.By.Person()), string(a.By))
+		out.Acked = line(cmp.Or(v.person(a.By.Person()), string(a.By)))
 	} else {
 		out.AckBy, _ = i.AckBy(v.config)
 	}
@@ -83,7 +83,7 @@ func moot(i incident.Incident, n incident.Notice) string {
 // person gives a person's name, or the ID of one who is no longer configured.
 func (v view) person(id string) string {
 	p, _ := v.config.Person(id)
-	return cmp.Or(p.Name, id)
+	return line(cmp.Or(p.Name, id))
 }
 
 // symptom says in a few words what is wrong: as a person put it, as customers

@@ -49,6 +49,7 @@ func (d *draft) readService(o object) {
 	if v, ok := o.get("store").object(storeShape); ok {
 		v.get("path").path(&d.cfg.Store.Path, "/var/lib/tocsin/tocsin.db")
 	}
+	o.get("templates").path(&d.cfg.Templates, "/etc/tocsin/templates")
 	d.readChannels(o.get("channels"))
 	o.get("templates").path(&d.cfg.Templates, "/etc/tocsin/templates")
 	d.readPage(o.get("page"))

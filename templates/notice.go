@@ -83,10 +83,12 @@ func (n Notice) Where() string {
 
 // First gives the first line: where, what and since when. What is wrong is
 // shortened to fit between the rest.
-func (n Notice) First() string {
+func (n Notice) First() string { return n.first(times{}) }
+
+func (n Notice) first(z times) string {
 	head, since := n.Head()+": ", ""
 	if !n.Began.IsZero() {
-		since = ", since " + moment(n.At, n.Began)
+		since = ", since " + z.moment(n.At, n.Began)
 	}
 	room := noticeLine - len([]rune(head)) - len([]rune(since))
 	return head + brief(max(room, 1), strings.TrimRight(cmp.Or(oneline(n.Title), "problems"), ".")) + since
@@ -97,3 +99,13 @@ func (n Notice) StandDown() bool { return n.Kind == "acknowledged" || n.Kind == 
 
 // Over reports whether the incident is over by now.
 func (n Notice) Over() bool { return n.State == "resolved" }
+
+// call is a notice as a template is executed with it: it tells the time as those
+// who are called read it.
+type call struct {
+	Notice
+	times times
+}
+
+// First gives the first line.
+func (c call) First() string { return c.first(c.times) }

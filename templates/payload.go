@@ -72,7 +72,7 @@ const (
 // Payload executes a JSON template, "pagerduty.json". What it gives is JSON, an
 // object without spaces.
 func (s *Set) Payload(name string, p Payload) ([]byte, error) {
-	out := &limited{}
+	out := s.limited()
 	if err := s.json.ExecuteTemplate(out, name, p); err != nil {
 		return nil, named(name, err)
 	}
@@ -306,8 +306,8 @@ func clip(n int, s string) string {
 
 // jsonFunctions gives what JSON templates may call: json, which alone may insert
 // a value, and what the words have.
-func jsonFunctions() map[string]any {
-	m := functions()
+func jsonFunctions(z times) map[string]any {
+	m := functions(z)
 	maps.Copy(m, map[string]any{
 		"json":  bounded("json", encode),
 		"clip":  bounded("clip", clip),
@@ -377,7 +377,7 @@ func simple(v any) (any, error) {
 // so become part of the document's form, is a mistake.
 func (s *Set) parseJSON(name, content string) error {
 	if s.json == nil {
-		s.json = text.New("").Funcs(jsonFunctions())
+		s.json = text.New("").Funcs(jsonFunctions(s.times))
 	}
 	t, err := s.json.New(name).Parse(content)
 	if err != nil {

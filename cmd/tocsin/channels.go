@@ -10,12 +10,9 @@ import (
 	"github.com/featuresignals/tocsin/templates"
 )
 
-// openChannels makes the channels that the configuration declares.
-func openChannels(config *rules.Config) ([]publisher.Channel, error) {
-	set, err := templates.Load(nil)
-	if err != nil {
-		return nil, err
-	}
+// openChannels makes the channels that the configuration declares, with the words
+// of set.
+func openChannels(config *rules.Config, set *templates.Set) ([]publisher.Channel, error) {
 	var out []publisher.Channel
 	for _, c := range config.Channels {
 		switch c.Type {

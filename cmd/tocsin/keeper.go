@@ -18,6 +18,7 @@ import (
 	"github.com/featuresignals/tocsin/store"
 	"github.com/featuresignals/tocsin/telemetry/probe"
 	"github.com/featuresignals/tocsin/telemetry/signoz"
+	"github.com/featuresignals/tocsin/templates"
 )
 
 // setup is a configuration and what is made of it before anything of it runs:
@@ -25,6 +26,7 @@ import (
 type setup struct {
 	config   *rules.Config
 	spans    *signoz.Reader // nil where no rule looks at spans
+	words    *templates.Set
 	channels []publisher.Channel
 	page     http.Handler
 }
@@ -32,7 +34,10 @@ type setup struct {
 func setUp(config *rules.Config, logger *slog.Logger) (*setup, error) {
 	s := &setup{config: config, page: page.Handler(pageFolder(config))}
 	var err error
-	if s.channels, err = openChannels(config); err != nil {
+	if s.words, err = openTemplates(config); err != nil {
+		return nil, err
+	}
+	if s.channels, err = openChannels(config, s.words); err != nil {
 		return nil, err
 	}
 	if _, err := probe.New(config.Probes, nil, logger); err != nil {
@@ -195,6 +200,9 @@ func (k *keeper) prepare(_ context.Context, r publisher.Row) (publisher.Delivery
 
 // config is the configuration in force.
 func (k *keeper) config() *rules.Config { return k.force.Load().config }
+
+// words are the templates in force.
+func (k *keeper) words() *templates.Set { return k.force.Load().words }
 
 // mistakes is what is wrong with the configuration as it is written, if it is not
 // in force.

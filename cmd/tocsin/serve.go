@@ -47,7 +47,7 @@ func (c *serveCmd) Run(w *world) error {
 
 	first, err := setUp(config, logger)
 	if err != nil {
-		return err
+		return w.mistakes(err)
 	}
 	if err := look(w.ctx, first.spans, logger); err != nil {
 		return err

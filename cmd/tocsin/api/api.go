@@ -52,8 +52,8 @@ type Options struct {
 	Desk   Desk
 	Log    Log
 	Guard  Guard
-	Words  *templates.Set       // in which waiting words are shown
-	Config func() *rules.Config // the configuration in force
+	Words  func() *templates.Set // in which waiting words are shown
+	Config func() *rules.Config  // the configuration in force
 	Logger *slog.Logger
 }
 

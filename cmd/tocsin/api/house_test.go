@@ -145,7 +145,7 @@ func (h *house) serve(desk Desk, log Log) {
 	}
 	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
 	h.guard = access.New(access.Options{Store: h.db, Logger: logger})
-	h.api = New(Options{Desk: desk, Log: log, Guard: h.guard, Words: words, Config: func() *rules.Config { return h.config }, Logger: logger})
+	h.api = New(Options{Desk: desk, Log: log, Guard: h.guard, Words: func() *templates.Set { return words }, Config: func() *rules.Config { return h.config }, Logger: logger})
 }
 
 // reply is what came back.

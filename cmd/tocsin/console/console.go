@@ -63,9 +63,9 @@ type Options struct {
 	Desk   Desk
 	Log    Log
 	Guard  Guard
-	Config func() *rules.Config // the one in force
-	Wrong  func() []string      // why the configuration as it is written is not in force; nil, and none: it is
-	Words  *templates.Set       // to show what customers will read
+	Config func() *rules.Config  // the one in force
+	Wrong  func() []string       // why the configuration as it is written is not in force; nil, and none: it is
+	Words  func() *templates.Set // to show what customers will read
 	Logger *slog.Logger
 	Now    func() time.Time // nil: time.Now
 }

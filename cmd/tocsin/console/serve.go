@@ -145,7 +145,7 @@ func (c *Console) rendered(ctx context.Context, who access.Who, s scene, i incid
 	if !ok || len(in.Updates) == 0 {
 		return "", "The words cannot be shown: customers would read nothing."
 	}
-	text, err = c.Words.Update(p, in, in.Updates[0])
+	text, err = c.Words().Update(p, in, in.Updates[0])
 	if err != nil {
 		return "", sentence("these words cannot go out: " + err.Error())
 	}
@@ -172,7 +172,7 @@ func (c *Console) bodies(s scene, i incident.Incident) map[int]string {
 	}
 	p, in, _ := public(s.config, s.board, s.judged, s.at, i.ID)
 	for _, u := range in.Updates {
-		if text, err := c.Words.Body(p, in, u); err == nil {
+		if text, err := c.Words().Body(p, in, u); err == nil {
 			out[u.Number] = strings.TrimSpace(text)
 		}
 	}
