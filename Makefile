@@ -30,7 +30,7 @@ simulate: $(ENGINE) ## burn rates on quiet series for a month, fifty kills, ten 
 	go test ./incident -run TestHistories -desk-histories $${HISTORIES:-10000} -on-sqlite 100 -timeout 90m -v
 
 fuzz: ## the parsers and the small readers of values, a minute each (FUZZTIME=1h for more)
-	@grep -roE '^func Fuzz[A-Za-z]+' --include='*_test.go' rules telemetry publisher | sed 's|\(.*\)/[^/]*:func |\1 |' | sort | while read -r dir f; do \
+	@grep -roE '^func Fuzz[A-Za-z]+' --include='*_test.go' rules telemetry publisher templates | sed 's|\(.*\)/[^/]*:func |\1 |' | sort | while read -r dir f; do \
 		go test ./$$dir -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-1m} -fuzzminimizetime 10x || exit 1; done
 
 lint: ## formatting and static checks

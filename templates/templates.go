@@ -106,7 +106,7 @@ func parse(files map[string]string) (*Set, error) {
 	for _, name := range append([]string{"words.txt"}, slices.Sorted(maps.Keys(files))...) {
 		var errText, errHTML error
 		switch path.Ext(name) {
-		case ".txt":
+		case ".txt", ".md":
 			_, errText = s.text.New(name).Parse(files[name])
 			if name == "words.txt" {
 				_, errHTML = s.html.New(name).Parse(files[name])
@@ -153,6 +153,12 @@ func (s *Set) try(p Public) error {
 				return err
 			}
 			if _, err := s.Body(p, i, u); err != nil {
+				return err
+			}
+			if _, err := s.Issue(p, i, u); err != nil {
+				return err
+			}
+			if _, err := s.Comment(p, i, u); err != nil {
 				return err
 			}
 		}
