@@ -297,8 +297,9 @@ func TestNothingIsWrittenTwice(t *testing.T) {
 func TestWhetherItWasWrittenIsFoundOutBeforeItIsWrittenAgain(t *testing.T) {
 	for _, what := range []string{"/issues", "/comments"} {
 		t.Run("POST "+what, func(t *testing.T) {
-			d := open(t)
-			d.server.Delay = 100 * time.Millisecond
+			t.Parallel()
+			d := open(t, func(c *Config) { c.Settle = 2 * time.Second }) // more than a busy machine takes
+			d.server.Delay = time.Second
 			first, second := delivery("investigating P2"), delivery("investigating P2", "resolved P2")
 			x := first
 			if what == "/comments" {
