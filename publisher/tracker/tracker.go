@@ -419,16 +419,21 @@ func (c *Channel) optional(err error) error {
 // write does what must not be done twice: before, it notes down that it is about
 // to; where it is certain that nothing was written, it takes that back.
 func (c *Channel) write(ctx context.Context, m marks, do func() error) error {
-	note := fmt.Sprintf("%d %s", time.Now().UnixNano(), m.number)
-	if err := c.Memory.Remember(ctx, c.Name(), m.writing, note); err != nil {
+	if err := c.Memory.Remember(ctx, c.Name(), m.writing, noteOf(m.number)); err != nil {
 		return err
 	}
 	err := do()
-	if errors.Is(err, errRefused) {
+	switch {
+	case errors.Is(err, errRefused):
 		c.remember(ctx, m.writing, "")
+	case err != nil: // it may be written still
+		c.remember(context.WithoutCancel(ctx), m.writing, noteOf(m.number))
 	}
 	return err
 }
+
+// noteOf is what is noted down of an update that is being written.
+func noteOf(number string) string { return fmt.Sprintf("%d %s", time.Now().UnixNano(), number) }
 
 // doubt is an error while something that was written a moment ago could be
 // missing in a list: the very update where same is set, any of the incident's
@@ -449,7 +454,7 @@ func (c *Channel) doubt(ctx context.Context, m marks, same bool) error {
 	}
 	if wait > c.Settle { // the clock was put back
 		wait = c.Settle
-		c.remember(ctx, m.writing, fmt.Sprintf("%d %s", time.Now().UnixNano(), number))
+		c.remember(ctx, m.writing, noteOf(number))
 	}
 	return &publisher.RetryAfter{Wait: wait, Err: errors.New("whether the last attempt wrote it cannot be seen yet: it is looked for again before anything is written")}
 }

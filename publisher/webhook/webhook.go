@@ -83,6 +83,11 @@ func New(c Config) (*Channel, error) {
 // Name gives the channel's name.
 func (c *Channel) Name() string { return c.Config.Name }
 
+// Manner says that what is repeated has the same webhook-id.
+func (c *Channel) Manner() publisher.Manner {
+	return publisher.Manner{Guarantee: publisher.Keyed}
+}
+
 // Publish posts the update or the notice that d is about. The receipt is the status of the
 // answer and the message's id.
 //
