@@ -188,7 +188,6 @@ type trial struct {
 	place  place
 	path   string
 	kill   point // zero: never
-	words  *templates.Set
 	config *rules.Config
 	steps  [][]incident.Event
 
