@@ -1,6 +1,7 @@
 # Everything here sets itself up on a machine that has Go, Node.js with npm, git, make and root for apt.
 
 ENGINE := engine/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
+VERIFIER := publisher/testdata/verify/node_modules/standardwebhooks/package.json
 export CGO_ENABLED ?= 0
 
 .PHONY: help build demo test bench simulate fuzz lint fmt engine
@@ -14,10 +15,11 @@ build: ## bin/tocsin and bin/tocsin-demo
 demo: $(ENGINE) build ## the service beside an embedded engine, with sample traffic and an outage under way
 	bin/tocsin-demo
 
-test: $(ENGINE) ## every test, with the race detector, the real engine and a real browser
+test: $(ENGINE) $(VERIFIER) ## every test, with the race detector, the real engine and a real browser
 	@command -v cc >/dev/null || (apt-get update && apt-get install -y gcc libc6-dev)
 	@command -v chromium >/dev/null || (apt-get update && apt-get install -y chromium)
 	GOGC=400 CGO_ENABLED=1 TOCSIN_ENGINE_REQUIRED=1 go test -race ./... # memory is cheaper than time
+	TOCSIN_ENGINE_REQUIRED=1 go test ./publisher -run TestConformance # every crash point; with the race detector only some
 
 bench: $(ENGINE) ## what a tick costs beside a bare scan and 20 rules asked one by one, and a month's replay (44 million spans, made once)
 	TOCSIN_ENGINE_REQUIRED=1 go test ./telemetry/signoz -run '^$$' -bench Tick -benchtime 1x -timeout 60m -v
@@ -47,4 +49,8 @@ engine: $(ENGINE) ## the ClickHouse engine that demo, tests and benchmarks run o
 
 $(ENGINE): engine/package.json
 	cd engine && npm install --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(VERIFIER): publisher/testdata/verify/package.json
+	cd publisher/testdata/verify && npm install --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 	@touch $@

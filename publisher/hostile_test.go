@@ -244,25 +244,25 @@ func deliveries(t testing.TB, word, support string) map[string]publisher.Deliver
 	return out
 }
 
-// trial is the channels with what they make of plain words, which is asked for
+// oracle is the channels with what they make of plain words, which is asked for
 // again and again.
-type trial struct {
+type oracle struct {
 	words *templates.Set
 	plain map[string]publisher.Preview // by channel, delivery and words
 }
 
-func newTrial(t testing.TB) *trial {
+func newOracle(t testing.TB) *oracle {
 	t.Helper()
 	set, err := templates.Load(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &trial{set, map[string]publisher.Preview{}}
+	return &oracle{set, map[string]publisher.Preview{}}
 }
 
 // isHarmless holds what every channel makes of a word against what it makes of
 // plain ones. It gives how many deliveries of each were not refused.
-func (tr *trial) isHarmless(t *testing.T, word string) (went map[string]int) {
+func (tr *oracle) isHarmless(t *testing.T, word string) (went map[string]int) {
 	t.Helper()
 	support := ""
 	if line := templates.Line(500, word); strings.HasPrefix(line, "https://") || strings.HasPrefix(line, "http://") || strings.HasPrefix(line, "mailto:") || strings.Contains(line, "@") && !strings.Contains(line, ":") {
@@ -302,7 +302,7 @@ func (tr *trial) isHarmless(t *testing.T, word string) (went map[string]int) {
 
 // No word has an effect in any channel: it is refused, or shown as what it is.
 func TestNoWordHasAnEffectInAnyChannel(t *testing.T) {
-	tr, went := newTrial(t), map[string]int{}
+	tr, went := newOracle(t), map[string]int{}
 	for _, h := range templates.HostileTexts() {
 		t.Run(h.Name, func(t *testing.T) {
 			for name, n := range tr.isHarmless(t, h.Text) {
@@ -321,7 +321,7 @@ func TestNoWordHasAnEffectInAnyChannel(t *testing.T) {
 
 // Plain words go everywhere: what is refused is refused for what it is.
 func TestPlainWordsGoEverywhere(t *testing.T) {
-	went := newTrial(t).isHarmless(t, "word")
+	went := newOracle(t).isHarmless(t, "word")
 	for _, ch := range shown {
 		if went[ch.name] != len(ch.keys) {
 			t.Errorf("%s shows %d deliveries, want %d", ch.name, went[ch.name], len(ch.keys))
@@ -331,7 +331,7 @@ func TestPlainWordsGoEverywhere(t *testing.T) {
 
 // FuzzChannels does the same with words that nobody thought of.
 func FuzzChannels(f *testing.F) {
-	tr := newTrial(f)
+	tr := newOracle(f)
 	for n, h := range templates.HostileTexts() {
 		if n%6 == 0 { // the test above has all
 			f.Add(h.Text)

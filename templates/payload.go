@@ -242,7 +242,7 @@ func (p *Payload) link(text, href string) {
 }
 
 // lineOf gives words on one line.
-func lineOf(s string) string { return clip(payloadLine, oneline(visible(clip(4*payloadLine, s)))) }
+func lineOf(s string) string { return clip(payloadLine, oneline(unhidden(clip(4*payloadLine, s)))) }
 
 func nameOf(s string) string { return clip(payloadName, lineOf(s)) }
 
@@ -258,7 +258,7 @@ func namesOf(list []string) []string {
 
 // prose gives words of several lines.
 func prose(s string) string {
-	said := clip(payloadText, strings.TrimSpace(tidy(visible(clip(4*payloadText, s)))))
+	said := clip(payloadText, strings.TrimSpace(tidy(unhidden(clip(4*payloadText, s)))))
 	if lines := strings.Split(said, "\n"); len(lines) > payloadLines {
 		return strings.Join(append(lines[:payloadLines-1], "…"), "\n")
 	}
@@ -267,7 +267,7 @@ func prose(s string) string {
 
 // address gives an address that may be shown as a link; "" of anything else.
 func address(s string) string {
-	if len(s) > payloadAddress || s != visible(s) {
+	if len(s) > payloadAddress || s != unhidden(s) {
 		return ""
 	}
 	u, err := url.Parse(s)
@@ -277,10 +277,10 @@ func address(s string) string {
 	return u.String()
 }
 
-// visible takes out what nobody sees: characters that turn the direction of the
+// unhidden takes out what nobody sees: characters that turn the direction of the
 // text or take no room, with which words can pass for others, and control
 // characters but line breaks. What joins letters, as in Hindi or in emoji, stays.
-func visible(s string) string {
+func unhidden(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\u200c' || r == '\u200d':

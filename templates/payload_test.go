@@ -167,7 +167,7 @@ func TestWordsOfAPayloadAreShortAndVisible(t *testing.T) {
 	if p.URL != "" || len(p.Links) != 2 { // war room and SigNoz
 		t.Errorf("links are %v, %q", p.Links, p.URL)
 	}
-	if got := visible("हिन्दी\u200d 👩\u200d💻\u200cx"); got != "हिन्दी\u200d 👩\u200d💻\u200cx" {
+	if got := unhidden("हिन्दी\u200d 👩\u200d💻\u200cx"); got != "हिन्दी\u200d 👩\u200d💻\u200cx" {
 		t.Errorf("what joins letters was taken out: %q", got)
 	}
 }

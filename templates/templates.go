@@ -179,7 +179,7 @@ func compile(files map[string]string, z times) (*Set, error) {
 	for _, name := range append([]string{"words.txt"}, slices.Sorted(maps.Keys(files))...) {
 		var errText, errHTML error
 		switch path.Ext(name) {
-		case ".txt":
+		case ".txt", ".md":
 			_, errText = s.text.New(name).Parse(files[name])
 			if name == "words.txt" {
 				_, errHTML = s.html.New(name).Parse(files[name])

@@ -54,7 +54,10 @@ type finished struct {
 	page []byte
 }
 
-var _ publisher.Channel = (*Channel)(nil)
+var (
+	_ publisher.Channel  = (*Channel)(nil)
+	_ publisher.Mannered = (*Channel)(nil)
+)
 
 // New makes a channel that keeps the page in folder.
 func New(name, folder string, t *templates.Set) *Channel {
@@ -63,6 +66,12 @@ func New(name, folder string, t *templates.Set) *Channel {
 
 // Name gives the channel's name.
 func (c *Channel) Name() string { return c.name }
+
+// Manner says that the folder is read before it is written: what is there
+// already is left as it is.
+func (c *Channel) Manner() publisher.Manner {
+	return publisher.Manner{Guarantee: publisher.ReadBack}
+}
 
 // Publish brings the folder in line with d.Public. The receipt is a hash over
 // the names and the content of all files.
