@@ -88,6 +88,8 @@ type keeper struct {
 	refused atomic.Pointer[refusal]
 	out     atomic.Pointer[publisher.Loop]
 
+	preparer publisher.Preparer
+
 	// Of one reload at a time.
 	judging, publishing *part
 	order               *order // of the rounds of the loops that are judging
@@ -198,7 +200,7 @@ func (k *keeper) publish(s *setup) {
 
 // prepare makes a delivery from what is known when it goes out.
 func (k *keeper) prepare(_ context.Context, r publisher.Row) (publisher.Delivery, error) {
-	return publisher.Prepare(k.config(), k.desk.Board(), r, k.desk.Judged(), time.Now().UTC())
+	return k.preparer.Prepare(k.config(), k.desk.Board(), r, k.desk.Judged(), time.Now().UTC())
 }
 
 // config is the configuration in force.
