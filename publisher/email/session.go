@@ -79,6 +79,9 @@ func (c *Channel) open(ctx context.Context) (_ *session, err error) {
 	if s.smtp, err = smtp.NewClient(over, c.host); err != nil {
 		return nil, newRefusal(connecting, c.Mail.Server, err)
 	}
+	// All that we send is ASCII, and a server that was asked for more may send it
+	// back where the next one cannot do more.
+	s.smtp.SkipSMTPUTF8(true)
 	if err := s.smtp.Hello(c.hello()); err != nil {
 		return nil, newRefusal(greeting, c.Mail.Server, err)
 	}
