@@ -81,6 +81,9 @@ func (c *checking) texts(p Public) {
 				_, err := messageOf(out)
 				return err
 			})
+			data := mailPost{Post: x, Subject: x.Title(), Foot: MailFoot{Unsubscribe: p.URL, Inside: u.Late}}
+			c.try("mail.html", func() (string, error) { b, err := c.set.page("mail.html", data); return string(b), err }, nil)
+			c.try("mailfoot.txt", func() (string, error) { return c.set.execute("mailfoot.txt", data) }, nil)
 			if c.hostile {
 				continue // what Markdown is made from was made harmless before
 			}

@@ -2,17 +2,22 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
+	"net/http"
 
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/email"
 	"github.com/featuresignals/tocsin/publisher/page"
 	"github.com/featuresignals/tocsin/publisher/webhook"
 	"github.com/featuresignals/tocsin/rules"
+	"github.com/featuresignals/tocsin/store"
 	"github.com/featuresignals/tocsin/templates"
 )
 
 // openChannels makes the channels that the configuration declares, with the words
-// of set.
-func openChannels(config *rules.Config, set *templates.Set) ([]publisher.Channel, error) {
+// of set. db is what they remember things in; who only looks whether they can be
+// made has none.
+func openChannels(config *rules.Config, set *templates.Set, db *store.DB) ([]publisher.Channel, error) {
 	var out []publisher.Channel
 	for _, c := range config.Channels {
 		switch c.Type {
@@ -26,6 +31,12 @@ func openChannels(config *rules.Config, set *templates.Set) ([]publisher.Channel
 				return nil, err
 			}
 			out = append(out, hook)
+		case "email":
+			mail, err := openMail(config, c, set, db, slog.Default())
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, mail)
 		default:
 			return nil, fmt.Errorf("open the channel %s: this program has nothing that delivers to channels of type %s; take it out of the configuration until one has", c.Name, c.Type)
 		}
@@ -39,4 +50,53 @@ func pageFolder(config *rules.Config) string {
 		return c.Folder
 	}
 	return ""
+}
+
+// openMail makes a channel of mail.
+func openMail(config *rules.Config, c rules.Channel, set *templates.Set, db *store.DB, logger *slog.Logger) (*email.Channel, error) {
+	return email.New(email.Config{
+		Name: c.Name, Mail: *c.Mail, People: config.People, Page: config.Page.URL, Title: config.Page.Title,
+		Words:  set.In,
+		Memory: db, Addresses: db, Logger: logger,
+	})
+}
+
+// openMails makes the channels of mail alone: a command that reads what came back
+// has no business with the secrets of the others.
+func openMails(config *rules.Config, db *store.DB) ([]*email.Channel, error) {
+	set, err := openTemplates(config)
+	if err != nil {
+		return nil, err
+	}
+	var all []*email.Channel
+	for _, c := range config.Channels {
+		if c.Type != "email" {
+			continue
+		}
+		m, err := openMail(config, c, set, db, slog.Default())
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}
+
+// public is what the public listener serves: the page, and where there are lists
+// of mail the pages to unsubscribe from them.
+func public(config *rules.Config, channels []publisher.Channel) http.Handler {
+	folder := page.Handler(pageFolder(config))
+	var mails []*email.Channel
+	for _, c := range channels {
+		if m, ok := c.(*email.Channel); ok {
+			mails = append(mails, m)
+		}
+	}
+	if len(mails) == 0 {
+		return folder
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/unsubscribe/", email.Handler(mails...))
+	mux.Handle("/", folder)
+	return mux
 }

@@ -80,7 +80,7 @@ func (d *diagnosis) look(w *world) {
 	d.probes(w.ctx)
 	if words, err := openTemplates(d.config); err != nil {
 		d.want("templates: %v", err)
-	} else if _, err := openChannels(d.config, words); err != nil {
+	} else if _, err := openChannels(d.config, words, nil); err != nil {
 		d.want("%v", err)
 	}
 	d.folders()
