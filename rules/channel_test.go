@@ -32,7 +32,8 @@ func paged(format string) string {
 
 var channelMistakes = []mistakeTest{
 	// all types
-	{"a channel with a key of none", signed + "«colour»: red}}", "unknown key in h"},
+	{"a channel with a key of none", signed + "«colour»: red}}", `unknown key in h: "colour": want one of severities url format secret_file token_file allow`},
+	{"a channel with a key nearly of its own", sends + hears + ", «conections»: 4, lists: [{name: a, " + staff + "}]}}", `did you mean "connections"?`},
 	{"a channel with another type's key", signed + "folder: «x»}}", "a webhook channel has none (those of type page do): leave it out"},
 	{"a tracker that signs", tracks + "repository: a/b, secret_file: «x»}}", "a tracker channel has none (those of type webhook, slack do)"},
 	{"mail to an address", sends + hears + ", url: «\"https://x\"», lists: [{name: a, " + staff + "}]}}", "an email channel has none"},

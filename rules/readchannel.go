@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/goccy/go-yaml/ast"
 )
 
 var (
@@ -96,7 +98,7 @@ func (d *draft) readChannels(v value) {
 			e.mistake("want a name of small letters, digits and hyphens, as in hooks; found %q", shorten(e.name))
 			continue
 		}
-		o, ok := e.val.object(channelShape)
+		o, ok := e.val.object(channelShapeOf(e.val))
 		if !ok {
 			d.unread = true
 			continue
@@ -115,6 +117,17 @@ func (d *draft) readChannels(v value) {
 		d.cfg.Channels = append(d.cfg.Channels, c)
 		e.key.later(func() string { return d.shared(c.Name) })
 	}
+}
+
+// channelShapeOf gives the shape of a channel, with the keys of its type as those
+// that can be meant by one that nobody knows.
+func channelShapeOf(v value) shape {
+	sh := channelShape
+	n, _ := v.peek("type")
+	if s, ok := n.(*ast.StringNode); ok && slices.Contains(typeNames, s.Value) {
+		sh.fit = slices.Concat([]string{"severities"}, channelTypes[s.Value])
+	}
+	return sh
 }
 
 func (o object) channelType() (string, bool) {

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/goccy/go-yaml/ast"
 )
 
 var (
@@ -64,7 +62,10 @@ func readCadence(v value, p *Policy) {
 		return
 	}
 	p.Cadence, p.OnOpened, p.OnResolved = nil, false, false
-	clock := slices.ContainsFunc(items, func(v value) bool { return v.keeps("every") })
+	clock := slices.ContainsFunc(items, func(v value) bool {
+		_, every := v.peek("every")
+		return every
+	})
 	for i, item := range items {
 		item.name = "cadence"
 		o, ok := item.object(stepShape)
@@ -99,18 +100,6 @@ func (o object) onMoment(p *Policy, clock bool) {
 	default:
 		*told = true
 	}
-}
-
-// keeps reports whether a value is a mapping that has a key, without reading it.
-func (v value) keeps(key string) bool {
-	n, _ := v.src.plain(v.node)
-	switch m := n.(type) {
-	case *ast.MappingNode:
-		return slices.ContainsFunc(m.Values, func(p *ast.MappingValueNode) bool { return p.Key.GetToken().Value == key })
-	case *ast.MappingValueNode:
-		return m.Key.GetToken().Value == key
-	}
-	return false
 }
 
 func (o object) step(last bool) Step {

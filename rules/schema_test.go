@@ -342,7 +342,7 @@ func TestTheExampleNamesItsSchema(t *testing.T) {
 	}
 }
 
-var every = flag.Int("every", 7, "which of the changes to the full example are tried on schema and parser")
+var every = flag.Int("every", 11, "which of the changes to the full example are tried on schema and parser")
 
 // Every value of a file that holds all keys is replaced by values of all other
 // kinds, taken out, and joined by an unknown key. The parser and the schema must
