@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 	"unicode/utf8"
 
@@ -298,6 +299,14 @@ func TestWhatAServiceRefuses(t *testing.T) {
 		{"ntfy", ntfy, 10 * time.Second},          // it does not say when
 		{"teams", teams, 17 * time.Second},        // it says Retry-After
 	}
+	broken := fstest.MapFS{}
+	for _, tt := range tests {
+		broken[tt.format+".json"] = &fstest.MapFile{Data: []byte(`{"message": "", "routing_key": {{json .Token}}}`)}
+	}
+	wrong, err := templates.Load(broken)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range tests {
 		t.Run(tt.format+", too many", func(t *testing.T) {
 			s, base := tt.start(t)
@@ -315,12 +324,8 @@ func TestWhatAServiceRefuses(t *testing.T) {
 		t.Run(tt.format+", not a message", func(t *testing.T) {
 			_, base := tt.start(t)
 			c := openAs(t, tt.format, base)
-			words, err := templates.Load(templatesWith(tt.format+".json", `{"message": "", "routing_key": {{json .Token}}}`))
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.Templates = words
-			_, err = c.Publish(t.Context(), notice())
+			c.Templates = wrong
+			_, err := c.Publish(t.Context(), notice())
 			if !errors.Is(err, publisher.ErrPermanent) || errors.Is(err, publisher.ErrGone) {
 				t.Errorf("got %v", err)
 			}

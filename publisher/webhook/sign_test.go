@@ -9,7 +9,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,7 +17,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"testing/synctest"
 	"time"
 
@@ -33,10 +31,6 @@ func rewrite(t *testing.T, file, content string) {
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func templatesWith(name, content string) fs.FS {
-	return fstest.MapFS{name: &fstest.MapFile{Data: []byte(content)}}
 }
 
 // privateKey gives a whsk_… key of a seed, and its public half.
