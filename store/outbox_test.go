@@ -209,9 +209,9 @@ func TestQueuesTellSinceWhenTheyWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []publisher.Queue{
-		{Channel: "hook", Waiting: 2, Oldest: noon.Add(time.Minute), Dead: 1},
+		{Channel: "hook", Waiting: 2, Oldest: noon.Add(time.Minute), Dead: 1, Failing: "no answer"},
 		{Channel: "mail", Waiting: 1, Oldest: noon},
-		{Channel: "status"},
+		{Channel: "status", Sent: noon},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

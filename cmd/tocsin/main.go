@@ -34,6 +34,7 @@ type cli struct {
 	Test     testCmd     `cmd:"" help:"Play the rule tests: minutes in, findings and incidents out."`
 	Replay   replayCmd   `cmd:"" help:"Tell what the rules would have said of a time that is over: incidents, posts, nights woken. Changes nothing."`
 	Incident incidentCmd `cmd:"" help:"Work on incidents: list, acknowledge, say, resolve …, through the API of a running service."`
+	Outbox   outboxCmd   `cmd:"" help:"See what waits to go out and what was given up, and have it go out again, through the API of a running service."`
 	Token    tokenCmd    `cmd:"" help:"Make, list and revoke the tokens that people and programs sign in with."`
 	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of the configuration, for editors."`
 

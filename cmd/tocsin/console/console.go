@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/featuresignals/tocsin/cmd/tocsin/access"
+	"github.com/featuresignals/tocsin/cmd/tocsin/api"
 	"github.com/featuresignals/tocsin/evaluator"
 	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/rules"
@@ -60,14 +61,15 @@ var (
 
 // Options is what a console works with.
 type Options struct {
-	Desk   Desk
-	Log    Log
-	Guard  Guard
-	Config func() *rules.Config // the one in force
-	Wrong  func() []string      // why the configuration as it is written is not in force; nil, and none: it is
-	Words  *templates.Set       // to show what customers will read
-	Logger *slog.Logger
-	Now    func() time.Time // nil: time.Now
+	Desk    Desk
+	Log     Log
+	Letters api.Letters // what waits and what was given up; the zero value: nothing is shown of it
+	Guard   Guard
+	Config  func() *rules.Config // the one in force
+	Wrong   func() []string      // why the configuration as it is written is not in force; nil, and none: it is
+	Words   *templates.Set       // to show what customers will read
+	Logger  *slog.Logger
+	Now     func() time.Time // nil: time.Now
 }
 
 // Console serves the pages. It is ready for use by many at once.
