@@ -137,6 +137,10 @@ func (c *Console) Routes() []Route {
 		{"POST /incidents/{id}/{verb}", to(access.Responder, c.postVerb)},
 		{"GET /declare", to(access.Responder, c.getDeclare)},
 		{"POST /declare", to(access.Responder, c.postDeclare)},
+		{"GET /outbox", to(access.Responder, c.getOutbox)},
+		{"GET /outbox/letters", to(access.Responder, c.getLetters)},
+		{"GET /outbox/{verb}", to(access.Responder, c.getOutbox)}, // where a page that showed a refusal is
+		{"POST /outbox/{verb}", to(access.Responder, c.postOutbox)},
 		{"GET /past", to(access.Viewer, c.getPast)},
 		{"GET /audit", to(access.Admin, c.getAudit)},
 		{"GET /me", to(access.Viewer, c.getMe)},
@@ -256,11 +260,14 @@ type Screen struct {
 	Notice string
 	Live   bool
 
+	Problem string // why what was asked for is not done, where no form says so
+
 	Home    *Home
 	Page    *Page
 	Declare *DeclareView
 	Archive *ArchiveView
 	Audit   *AuditView
+	Outbox  *OutboxView
 	Me      *MeView
 	SignIn  *access.View
 	Refusal *RefusalView
