@@ -313,7 +313,7 @@ func (db *DB) Queues(ctx context.Context) ([]publisher.Queue, error) {
 
 // letters reads deliveries; where follows the table, which is called letter.
 func (db *DB) letters(ctx context.Context, where string, args ...any) ([]DeadLetter, error) {
-	rows, err := db.r.QueryContext(ctx, `SELECT id, channel, key, target, incident, seq, severity, call, due, attempts, reason, ended
+	rows, err := db.r.QueryContext(ctx, `SELECT id, channel, key, target, incident, seq, severity, call, due, queued, attempts, reason, ended
 		FROM outbox AS letter `+where, args...)
 	if err != nil {
 		return nil, err
@@ -323,13 +323,13 @@ func (db *DB) letters(ctx context.Context, where string, args ...any) ([]DeadLet
 	for rows.Next() {
 		var l DeadLetter
 		var severity string
-		var due int64
+		var due, queued int64
 		var ended sql.NullInt64
-		if err := rows.Scan(&l.ID, &l.Channel, &l.Key, &l.Target, &l.Incident, &l.Seq, &severity, &l.Call, &due, &l.Attempts, &l.LastErr, &ended); err != nil {
+		if err := rows.Scan(&l.ID, &l.Channel, &l.Key, &l.Target, &l.Incident, &l.Seq, &severity, &l.Call, &due, &queued, &l.Attempts, &l.LastErr, &ended); err != nil {
 			return nil, err
 		}
 		l.Severity, _ = rules.ParseSeverity(severity)
-		l.Due, l.At = moment(due), moment(ended.Int64)
+		l.Due, l.Queued, l.At = moment(due), moment(queued), moment(ended.Int64)
 		out = append(out, l)
 	}
 	return out, rows.Err()

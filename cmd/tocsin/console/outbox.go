@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -98,7 +99,7 @@ func (s scene) deliveries(all []api.QueueView, err error) *Deliveries {
 		d.Href = "/outbox"
 		switch {
 		case d.Dead > 0:
-			d.Text = text(strong(plot.Plural(d.Dead, "delivery was", "deliveries were")), " given up.")
+			d.Text = text(strong(plot.Plural(d.Dead, "delivery", "deliveries")), map[bool]string{true: " was", false: " were"}[d.Dead == 1]+" given up.")
 		case waiting > 0:
 			d.Text = text(plot.Plural(waiting, "delivery waits", "deliveries wait") + ", none was given up.")
 		default:
@@ -121,7 +122,7 @@ func (s scene) channels(all []api.QueueView) []ChannelRow {
 		}
 		f := text("Nothing waits")
 		if q.Waiting > 0 {
-			f = text(plot.Plural(q.Waiting, "waits", "wait"))
+			f = text(plot.Plural(q.Waiting, "delivery waits", "deliveries wait"))
 			if !q.Oldest.IsZero() && q.Oldest.Before(s.at) {
 				f = append(f, text(", the oldest for ", lasted(q.Oldest, s.at))...)
 				row.Bad = q.Configured && s.at.Sub(q.Oldest) > old
@@ -140,6 +141,21 @@ func (s scene) channels(all []api.QueueView) []ChannelRow {
 		row.Bad = row.Bad || q.Halted != "" && q.Configured
 		rows = append(rows, row)
 	}
+	rank := func(r ChannelRow) int { // what is to be mended comes first
+		switch {
+		case r.Gone:
+			return 4
+		case r.Halted != "":
+			return 0
+		case r.Bad:
+			return 1
+		case r.Dead > 0:
+			return 2
+		default:
+			return 3
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b ChannelRow) int { return rank(a) - rank(b) })
 	return rows
 }
 
@@ -157,7 +173,7 @@ func (s scene) letter(l store.DeadLetter, count int, configured func(string) boo
 	case count > 1:
 		row.To += ", " + plot.Plural(count, "target", "targets")
 		row.All = "/outbox/letters?" + url.Values{"channel": {l.Channel}, "key": {l.Key}}.Encode()
-		row.Facts = fmt.Sprintf("The newest given up %s UTC, after %s: %s.", clock(l.At, s.at), plot.Plural(l.Attempts, "attempt", "attempts"), l.Target)
+		row.Facts = "The newest: g" + row.Facts[1:]
 	case l.Target != "":
 		row.To += ", " + l.Target
 	}

@@ -96,7 +96,7 @@ func TestWhatDoesNotDeliverIsOnTheFirstPage(t *testing.T) {
 			t.Errorf("%s reads of what concerns nobody, or of a reason", who)
 		}
 	}
-	if page := s.get(asha, "/"); !strings.Contains(page, "<strong>62 deliveries were</strong> given up.") {
+	if page := s.get(asha, "/"); !strings.Contains(page, "<strong>62 deliveries</strong> were given up.") {
 		t.Error("it does not say how many were given up")
 	}
 }
