@@ -260,6 +260,31 @@ func TestPrepareThatFailsIsAFailureOfThatDelivery(t *testing.T) {
 	})
 }
 
+func TestTheLoopTellsHowLongAttemptsAndDeliveriesTake(t *testing.T) {
+	tell(t, func(s *story) {
+		hook := &fake{name: "hook", answer: func(_ context.Context, d publisher.Delivery) error {
+			time.Sleep(2 * time.Second)
+			if d.Attempt == 1 {
+				return errors.New("no answer")
+			}
+			return nil
+		}}
+		var took, delivered []time.Duration
+		s.start(func(l *publisher.Loop) {
+			l.Took = func(_ string, d time.Duration) { took = append(took, d) }
+			l.Delivered = func(_ string, d time.Duration) { delivered = append(delivered, d) }
+		}, hook)
+		s.post(incident.Post{Channel: "hook", Key: "a"})
+		time.Sleep(time.Minute)
+		if len(took) != 2 || took[0] != 2*time.Second || took[1] != 2*time.Second {
+			s.Errorf("two attempts of two seconds took %v", took)
+		}
+		if len(delivered) != 1 || !about(delivered[0], 9*time.Second) { // with the wait between them
+			s.Errorf("it went out after %v", delivered)
+		}
+	})
+}
+
 func TestWhatIsMootIsDoneWithoutBeingSent(t *testing.T) {
 	tell(t, func(s *story) {
 		hook := &fake{name: "hook"}

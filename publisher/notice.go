@@ -64,7 +64,9 @@ func (v view) notice(i incident.Incident, n incident.Notice, at time.Time) templ
 func moot(i incident.Incident, n incident.Notice) string {
 	over := i.State == incident.StateResolved
 	later := func(why incident.Reason) bool {
-		return slices.ContainsFunc(i.Notices, func(x incident.Notice) bool { return x.Number > n.Number && x.Kind == incident.StoodDown && x.Reason == why })
+		return slices.ContainsFunc(i.Notices, func(x incident.Notice) bool {
+			return x.Number > n.Number && x.Kind == incident.StoodDown && x.Reason == why
+		})
 	}
 	switch {
 	case n.Kind == incident.StoodDown && n.Reason == incident.AllOver && !over:

@@ -140,6 +140,7 @@ type Row struct {
 	Severity rules.Severity // the worse, the sooner
 	Call     bool           // it calls people
 	Due      time.Time      // not before
+	Queued   time.Time      // when it was first due
 	Attempts int            // so far
 	LastErr  string
 }

@@ -80,7 +80,7 @@ type keeper struct {
 	world   *world
 	logger  *slog.Logger
 	db      *store.DB
-	count   func(channel, result string) // of deliveries
+	meter   *publisher.Metrics // of deliveries; nil where nobody asks
 	desk    *incident.Desk
 	prober  *probe.Prober
 	console *console.Console
@@ -196,7 +196,10 @@ func (k *keeper) due(l *evaluator.Loop) time.Time {
 // publish runs the channels.
 func (k *keeper) publish(s *setup) {
 	out := &publisher.Loop{
-		Outbox: k.db, Channels: s.channels, Logger: k.logger, Point: k.world.point, Count: k.count, Prepare: k.prepare,
+		Outbox: k.db, Channels: s.channels, Logger: k.logger, Point: k.world.point, Prepare: k.prepare,
+	}
+	if m := k.meter; m != nil {
+		out.Count, out.Took, out.Delivered = m.Count, m.Took, m.Delivered
 	}
 	k.out.Store(out)
 	k.publishing = k.run(out.Run)

@@ -36,6 +36,7 @@ type cli struct {
 	Test      testCmd      `cmd:"" help:"Play the rule tests: minutes in, findings and incidents out."`
 	Replay    replayCmd    `cmd:"" help:"Tell what the rules would have said of a time that is over: incidents, posts, nights woken. Changes nothing."`
 	Incident  incidentCmd  `cmd:"" help:"Work on incidents: list, acknowledge, say, resolve …, through the API of a running service."`
+	Outbox    outboxCmd    `cmd:"" help:"See what waits to go out and what was given up, and have it go out again, through the API of a running service."`
 	Email     emailCmd     `cmd:"" help:"Take in mail that came back, list the addresses that are left out of lists, and forget what is known of them."`
 	Token     tokenCmd     `cmd:"" help:"Make, list and revoke the tokens that people and programs sign in with."`
 	Templates templatesCmd `cmd:"" help:"Begin with templates of your own: list, show and copy the built-in ones."`

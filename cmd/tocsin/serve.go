@@ -65,7 +65,7 @@ func (c *serveCmd) Run(w *world) error {
 		return err
 	}
 
-	k := &keeper{world: w, logger: logger, db: db, count: publisher.NewMetrics(registry, db.Queues).Count}
+	k := &keeper{world: w, logger: logger, db: db, meter: publisher.NewMetrics(registry, db.Queues)}
 	k.desk, err = incident.NewDesk(w.ctx, incident.Options{
 		Config: config, Log: db, Logger: logger, Judged: judged, Stored: k.wake, Point: w.point, Fit: templates.Fit,
 	})

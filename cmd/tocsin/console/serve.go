@@ -68,6 +68,7 @@ func (c *Console) getNothing(w http.ResponseWriter, r *http.Request, who access.
 func (c *Console) getHome(w http.ResponseWriter, r *http.Request, who access.Who) {
 	s := c.scene(who)
 	h := s.home()
+	h.Deliveries = s.deliveries(c.standing(r.Context()))
 	sc := s.screen("now", h.Headline.Tab, "/")
 	sc.Home, sc.Live = &h, true
 	sc.Notice = notice(r.URL.Query(), s)
