@@ -5,6 +5,7 @@ import (
 
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/publisher/page"
+	"github.com/featuresignals/tocsin/publisher/slack"
 	"github.com/featuresignals/tocsin/publisher/webhook"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/templates"
@@ -27,6 +28,12 @@ func openChannels(config *rules.Config) ([]publisher.Channel, error) {
 				return nil, err
 			}
 			out = append(out, hook)
+		case "slack":
+			team, err := slack.New(slack.Config{Channel: c, Templates: set})
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, team)
 		default:
 			panic(fmt.Sprintf("the parser let a channel of type %q pass", c.Type))
 		}

@@ -31,8 +31,11 @@ type link struct{ id, title, url string }
 func links(s publisher.Standing) []link {
 	var all []link
 	for _, l := range []link{
-		{"console", "Console", s.Console}, {"page", "Status page", s.Page}, {"signoz", "SigNoz", s.SigNoz},
-		{"runbook", "Runbook", s.Runbook}, {"room", "War room", s.WarRoom},
+		{"console", "Console", s.Console},
+		{"page", "Status page", s.Page},
+		{"signoz", "SigNoz", s.SigNoz},
+		{"runbook", "Runbook", s.Runbook},
+		{"room", "War room", s.WarRoom},
 	} {
 		if fitURL(l.url) {
 			all = append(all, l)

@@ -16,20 +16,21 @@ import (
 // channel that delivers again says everything once: with what was remembered, and
 // with nothing of it.
 func TestWhereverTheLineIsCutEverythingIsSaidOnce(t *testing.T) {
-	for _, loses := range []bool{false, true} {
-		for _, stage := range []string{"before", "after"} {
-			t.Run(fmt.Sprintf("%s, remembering %v", stage, !loses), func(t *testing.T) {
-				t.Parallel()
-				cuts := 0
-				for n := 1; cutOff(t, n, stage, loses); n++ {
-					cuts++
-				}
-				if cuts < 30 {
-					t.Errorf("only %d requests were cut off", cuts)
-				}
-				t.Logf("%d requests were cut off, each in a story of its own", cuts)
-			})
-		}
+	for _, test := range []struct {
+		stage string
+		loses bool
+	}{{"before", false}, {"after", false}, {"after", true}} {
+		t.Run(fmt.Sprintf("%s it is carried out, remembering %v", test.stage, !test.loses), func(t *testing.T) {
+			t.Parallel()
+			cuts := 0
+			for n := 1; cutOff(t, n, test.stage, test.loses); n++ {
+				cuts++
+			}
+			if cuts < 30 {
+				t.Errorf("only %d requests were cut off", cuts)
+			}
+			t.Logf("%d requests were cut off, each in a story of its own", cuts)
+		})
 	}
 }
 

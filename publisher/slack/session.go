@@ -67,7 +67,6 @@ func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-
 func excerpt(b []byte) string {
 	s := []rune(oneline(string(b)))
 	return string(s[:min(len(s), 100)])

@@ -195,7 +195,7 @@ func TestFaultsSayWhatToDo(t *testing.T) {
 		want  string
 		wait  time.Duration
 	}{
-		"too many requests": {slacktest.Fault{Method: "chat.postMessage", Status: 429, Retry: 17}, "wants the next one in 17s", 17 * time.Second},
+		"too many requests":                        {slacktest.Fault{Method: "chat.postMessage", Status: 429, Retry: 17}, "wants the next one in 17s", 17 * time.Second},
 		"too many requests, not said for how long": {slacktest.Fault{Status: 429, Body: "slow down", Type: "text/plain"}, "wants the next one in", time.Second},
 		"a scope is missing": {
 			slacktest.Fault{Method: "chat.postMessage", Error: "missing_scope", Needed: "chat:write", Provided: strings.Join(scopes, ",")},
