@@ -1,10 +1,10 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -47,23 +47,9 @@ func (s *session) update(ctx context.Context, d publisher.Delivery) (receipt str
 	return strings.Join(append([]string{strings.TrimSpace(announced + " " + inside)}, told...), "; "), nil
 }
 
-// body gives the words of an update. They are shortened before they are looked at:
-// what is too long for Slack is too long for a template, too.
+// body gives the words of an update.
 func (s *session) body(d publisher.Delivery) (string, error) {
-	u := *d.Update
-	for _, text := range []*string{&u.Text, &u.Symptom, &u.Impact, &u.Workaround} {
-		if head, rest := piece(*text, mostWords); rest != "" {
-			*text = head + cut
-		}
-	}
-	i := *d.Incident
-	i.Updates = slices.Clone(i.Updates)
-	for n := range i.Updates {
-		if i.Updates[n].Number == u.Number {
-			i.Updates[n] = u
-		}
-	}
-	text, err := s.words.Body(d.Public, i, u)
+	text, err := s.words.Body(d.Public, *d.Incident, *d.Update)
 	if err != nil {
 		return "", fmt.Errorf("slack %q: make the words: %w", s.name, err)
 	}
@@ -168,12 +154,7 @@ func mentions(people []rules.Person) (all, without []string) {
 	return all, without
 }
 
-func nameOf(p rules.Person) string {
-	if p.Name != "" {
-		return p.Name
-	}
-	return p.ID
-}
+func nameOf(p rules.Person) string { return shorten(cmp.Or(p.Name, p.ID), mostLine) }
 
 // missing says who is called and cannot be mentioned.
 func missing(without []string) string {

@@ -147,7 +147,7 @@ func (c *Channel) Publish(ctx context.Context, d publisher.Delivery) (string, er
 		return "", err
 	}
 	defer done()
-	s := c.session()
+	s, d := c.session(), shortened(d)
 	if d.Notice != nil {
 		return s.call(ctx, d)
 	}
@@ -217,7 +217,9 @@ func (c *Channel) now(id string) (publisher.Standing, bool) {
 	if c.around.Now == nil {
 		return publisher.Standing{}, false
 	}
-	return c.around.Now(id)
+	s, ok := c.around.Now(id)
+	s.Notice = shortenedNotice(s.Notice)
+	return s, ok
 }
 
 func severity(name string) rules.Severity {

@@ -111,7 +111,7 @@ var ours = regexp.MustCompile(`^[\p{L}\p{N} .,:()/–-]*$`)
 // field makes one of a section's fields: a label and, below it, a value. Labels are
 // bold where the value is one that nobody outside of Tocsin wrote.
 func field(label, value string) *api.TextBlockObject {
-	value = oneline(value)
+	value = oneline(shorten(value, mostLine))
 	if !ours.MatchString(value) || value == "" {
 		return plain(label+"\n"+value, mostField)
 	}
@@ -148,6 +148,7 @@ var emoji = regexp.MustCompile(`:([a-zA-Z0-9_+'-]+):`)
 func fallback(s string) string {
 	// A character without width keeps the code from being one. Each match is
 	// looked at again, since the end of one may be the beginning of the next.
+	s, _ = piece(s, 2*mostText)
 	s = harmless(s)
 	for range 2 {
 		s = emoji.ReplaceAllString(s, ":\u2060$1:")
