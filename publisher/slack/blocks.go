@@ -63,9 +63,9 @@ func actions(s publisher.Standing) []api.Block {
 		row = append(row, button(pressAck, s.ID, "Acknowledge").WithStyle(api.StylePrimary))
 	}
 	if s.Waits {
-		row = append(row, button(pressApprove, s.ID, "Approve the words"))
+		row = append(row, button(pressApprove, s.ID, "Approve"))
 	}
-	row = append(row, button(pressSay, s.ID, "Say…"), button(pressSeverity, s.ID, "Set severity…"), button(pressResolve, s.ID, "Resolve…").WithStyle(api.StyleDanger))
+	row = append(row, button(pressSay, s.ID, "Say…"), button(pressSeverity, s.ID, "Set severity…"), button(pressResolve, s.ID, "Resolve…"))
 	return []api.Block{api.NewActionBlock("tocsin.do", row...)}
 }
 
@@ -128,7 +128,7 @@ func (c *Channel) rootOf(d publisher.Delivery, s publisher.Standing) message {
 	where := placeOf(i.Component, names(i.Regions), i.AllRegions && len(d.Public.Regions) > 1)
 	fields := []*api.TextBlockObject{
 		field("Status", cmp.Or(i.Status, "Not known yet")), field("Severity", i.Severity),
-		field("Impact", cmp.Or(i.Impact, "none")), field("Customers' data", cmp.Or(i.Integrity, "under review")),
+		field("Impact", first(cmp.Or(i.Impact, "none"))), field("Customers' data", first(cmp.Or(i.Integrity, "under review"))),
 		field("Began", moment(i.Began)), nextField(i.State, i.Next, i.Resolved),
 	}
 	blocks := []api.Block{header(head), api.NewSectionBlock(plain(where, mostSection), nil, nil), api.NewSectionBlock(nil, fields, nil)}
@@ -193,9 +193,9 @@ func place(component string, regions []string, all bool) string {
 // moment writes a time as all of Tocsin does, in UTC.
 func moment(t time.Time) string {
 	if t.IsZero() {
-		return "not known yet"
+		return "Not known yet"
 	}
-	return t.UTC().Format("2 Jan 2006, 15:04 UTC")
+	return t.UTC().Format("15:04 UTC, 2 January")
 }
 
 func nextField(state string, next, resolved time.Time) *api.TextBlockObject {
@@ -203,59 +203,65 @@ func nextField(state string, next, resolved time.Time) *api.TextBlockObject {
 	case state == "resolved" && !resolved.IsZero():
 		return field("Resolved", moment(resolved))
 	case state == "resolved":
-		return field("Next update", "none, it is resolved")
+		return field("Next update", "None, it is resolved")
 	case next.IsZero():
-		return field("Next update", "when the status changes")
+		return field("Next update", "When the status changes")
 	default:
 		return field("Next update by", moment(next))
 	}
 }
 
-// updateOf is an update: as a reply in the thread, or in the incident's own channel.
+// updateOf is an update: as a reply in the thread, or in the incident's own
+// channel. What it is about stands above it in both, so that its headline is short;
+// notifications have it whole.
 func (c *Channel) updateOf(d publisher.Delivery, body, part string) message {
 	i, u := d.Incident, d.Update
-	head := title(cmp.Or(u.Severity, i.Severity), cmp.Or(u.State, i.State), cmp.Or(u.Symptom, i.Symptom))
+	severity, state := cmp.Or(u.Severity, i.Severity), cmp.Or(u.State, i.State)
+	whole := title(severity, state, cmp.Or(u.Symptom, i.Symptom))
+	head := fmt.Sprintf("%s %s, update %d", glance(severity, state), capital(state), u.Number)
+	if state == "resolved" {
+		head = whole // it stands in the channel, too, with nothing above it
+	}
 	blocks := []api.Block{header(head)}
 	if d.Inside {
 		blocks = append(blocks, footnote("Inside: customers do not read this update"))
 	}
 	blocks = append(blocks, words(body)...)
-	foot := []string{fmt.Sprintf("%s, update %d", i.ID, u.Number), moment(u.Said)}
+	foot := []string{i.ID, cmp.Or(severity, "no severity"), moment(u.Said)}
 	if !u.Next.IsZero() && u.State != "resolved" {
 		foot = append(foot, "next update by "+u.Next.UTC().Format("15:04 UTC"))
 	}
 	blocks = append(blocks, footnote(foot...))
 	return message{
 		mark: c.mark(part+" "+d.Key, u.Said), key: d.Key, part: part, blocks: blocks,
-		text: fallback(head + "\n" + body),
+		text: fallback(whole + "\n" + body),
 	}
 }
 
 // summaryOf is the pinned message of an incident's own channel.
 func (c *Channel) summaryOf(s publisher.Standing) message {
 	head := title(s.Severity, s.State, s.Title)
-	acked := cmp.Or(s.Acked, "nobody yet")
+	acked := cmp.Or(s.Acked, "Nobody")
 	if s.Acked == "" && !s.AckBy.IsZero() && !s.Over() {
-		acked = "nobody yet, due by " + s.AckBy.UTC().Format("15:04 UTC")
+		acked = "Nobody, due by " + s.AckBy.UTC().Format("15:04 UTC")
 	}
-	customers := "have read nothing yet"
+	customers := "Have read nothing yet"
 	switch {
 	case s.Private:
-		customers = "read nothing: it is private"
+		customers = "Read nothing: it is private"
 	case s.Told:
-		customers = "read of it"
+		customers = "Read of it"
 	case s.Waits:
-		customers = "the first words wait"
+		customers = "The first words wait"
 	}
 	where := place(s.Component, s.Regions, s.AllRegions)
 	blocks := []api.Block{
 		header(head), api.NewSectionBlock(plain(where, mostSection), nil, nil),
 		api.NewSectionBlock(nil, []*api.TextBlockObject{
-			field("Severity", s.Severity), field("State", capital(s.State)), field("Acknowledged by", acked),
-			nextField(s.State, s.Next, time.Time{}), field("Began", moment(s.Began)), field("Customers", customers),
+			field("Acknowledged by", acked), nextField(s.State, s.Next, time.Time{}), field("Began", moment(s.Began)), field("Customers", customers),
 		}, nil),
 	}
-	if sum := oneline(s.Summary); sum != "" {
+	if sum := oneline(s.Summary); sum != "" && !s.Over() {
 		blocks = append(blocks, api.NewSectionBlock(plain(sum, mostSection), nil, nil))
 	}
 	blocks = append(blocks, footnote(s.ID, "kept up to date by Tocsin"))

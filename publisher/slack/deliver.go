@@ -56,6 +56,20 @@ func (s *session) body(d publisher.Delivery) (string, error) {
 	return text, nil
 }
 
+// notice gives the words of a call, without the addresses that it has buttons for.
+func (s *session) notice(n templates.Notice) (string, error) {
+	for _, address := range []*string{&n.Console, &n.WarRoom, &n.Runbook, &n.SigNoz} {
+		if fitURL(*address) {
+			*address = ""
+		}
+	}
+	text, err := s.words.Notice(n)
+	if err != nil {
+		return "", fmt.Errorf("slack %q: make the words: %w", s.name, err)
+	}
+	return text, nil
+}
+
 // announce keeps the message of an incident up to date, and puts the update into
 // its thread. The message comes first: an update has to be a reply to something.
 func (s *session) announce(ctx context.Context, d publisher.Delivery, now publisher.Standing, body string) (receipt, root string, err error) {
@@ -125,9 +139,9 @@ func (s *session) inside(ctx context.Context, channel string, do func() error) e
 
 // call calls people: in the incident's own channel, else each by a direct message.
 func (s *session) call(ctx context.Context, d publisher.Delivery) (receipt string, err error) {
-	text, err := s.words.Notice(*d.Notice)
+	text, err := s.notice(*d.Notice)
 	if err != nil {
-		return "", fmt.Errorf("slack %q: make the words: %w", s.name, err)
+		return "", err
 	}
 	now := s.standing(d)
 	now.Private = now.Private || d.Notice.Private

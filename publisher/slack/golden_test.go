@@ -75,7 +75,7 @@ func pieces(t *testing.T, severity, state string) show {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := set().Notice(*call.Notice)
+	text, err := c.session().notice(*call.Notice)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestLook(t *testing.T) {
 	folder := os.Getenv("TOCSIN_LOOK")
 	write := func(name, body string) {
 		t.Helper()
-		if !strings.Contains(body, "class=message") {
+		if !strings.Contains(body, "class='message") {
 			t.Errorf("%s shows nothing", name)
 		}
 		if folder == "" {
@@ -166,7 +166,7 @@ func TestLook(t *testing.T) {
 	long.Notice.Private = true
 	long.Notice.Title = strings.Repeat("elevated errors on the management API and everything that depends on it, ", 5)
 	long.Notice.Component = "Management API, Flag evaluations, Dashboard, Webhooks and everything else"
-	text, err := set().Notice(*long.Notice)
+	text, err := s.channel().session().notice(*long.Notice)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func TestLook(t *testing.T) {
 }
 
 func draw(t *testing.T, m *posted) string {
-	return "<div class=message><b>tocsin</b> <small>APP 10:07</small>" + drawn(t, m.Blocks) + "</div>"
+	return "<div class='message'><b>tocsin</b> <small>APP 10:07</small>" + drawn(t, m.Blocks) + "</div>"
 }
 
 func drawn(t *testing.T, blocks []api.Block) string {
@@ -232,7 +232,7 @@ func drawn(t *testing.T, blocks []api.Block) string {
 			b.WriteString("<p>")
 			for _, e := range x["elements"].([]any) {
 				e := e.(map[string]any)
-				fmt.Fprintf(&b, "<button class=%v>%s</button>", e["style"], textOf(e["text"]))
+				fmt.Fprintf(&b, "<button class='%v'>%s</button>", e["style"], textOf(e["text"]))
 			}
 			b.WriteString("</p>")
 		case "input":
@@ -269,6 +269,9 @@ func textOf(v any) string {
 		s = regexp.MustCompile(`<@([A-Z0-9]+)>`).ReplaceAllString(s, "<a>@$1</a>")
 		s = regexp.MustCompile(`\*([^*\n]+)\*`).ReplaceAllString(s, "<b>$1</b>")
 	}
+	for sign, colour := range map[string]string{"🔴": "#d33", "🟠": "#e80", "🟡": "#ec0", "🔵": "#36c", "✅": "#2a2"} {
+		s = strings.ReplaceAll(s, sign, "<i style='background:"+colour+"'></i>") // not every machine has a font for them
+	}
 	return strings.ReplaceAll(s, "\n", "<br>")
 }
 
@@ -278,6 +281,6 @@ h2{font-size:15px;margin:14px 0 4px}h3{font-size:18px;margin:4px 0}p{margin:4px 
 .topic,.context{color:#616061;font-size:12px}.message{padding:8px 12px;border-top:1px solid #ddd}
 .thread{margin-left:28px;border-left:3px solid #ddd}.fields{display:grid;grid-template-columns:1fr 1fr;gap:4px 16px}
 button{font:bold 13px Lato,"DejaVu Sans",sans-serif;padding:4px 10px;margin:2px 8px 2px 0;border:1px solid #bbb;border-radius:4px;background:#fff}
-.primary{background:#007a5a;color:#fff}.danger{background:#e01e5a;color:#fff}a{color:#1264a3;background:#e8f5fa}
+.primary{background:#007a5a;color:#fff}.danger{background:#e01e5a;color:#fff}i{display:inline-block;width:.8em;height:.8em;border-radius:50%}a{color:#1264a3;background:#e8f5fa}
 .form{border:1px solid #bbb;border-radius:8px;margin:8px 0;max-width:480px}textarea{width:95%;height:48px}.right{text-align:right}
 </style>`
