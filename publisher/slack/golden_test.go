@@ -177,7 +177,7 @@ func TestLook(t *testing.T) {
 	inside.Inside = true
 	root := s.channel().rootOf(inside, s.channel().standing(inside))
 	write("odd", draw(t, &posted{sum.text, sum.blocks})+draw(t, &posted{m.text, m.blocks})+draw(t, &posted{root.text, root.blocks}))
-	forms := ""
+	var forms strings.Builder
 	for _, press := range []string{pressSay, pressSeverity, pressResolve} {
 		v := form(press, carried{Incident: "INC-2026-0001", Channel: "C1"})
 		body, err := json.Marshal(v)
@@ -187,9 +187,9 @@ func TestLook(t *testing.T) {
 		if bad := slacktest.CheckView(body); len(bad) > 0 {
 			t.Errorf("%s: %v", press, bad)
 		}
-		forms += "<div class='message form'><h3>" + v.Title.Text + "</h3>" + drawn(t, v.Blocks.BlockSet) + "<p class=right><button>" + v.Close.Text + "</button><button class=primary>" + v.Submit.Text + "</button></p></div>"
+		forms.WriteString("<div class='message form'><h3>" + v.Title.Text + "</h3>" + drawn(t, v.Blocks.BlockSet) + "<p class=right><button>" + v.Close.Text + "</button><button class=primary>" + v.Submit.Text + "</button></p></div>")
 	}
-	write("forms", forms)
+	write("forms", forms.String())
 }
 
 func draw(t *testing.T, m *posted) string {
