@@ -8,6 +8,8 @@ import (
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/publisher/email"
 	"github.com/featuresignals/tocsin/publisher/page"
+	"github.com/featuresignals/tocsin/publisher/slack"
+	"github.com/featuresignals/tocsin/publisher/tracker"
 	"github.com/featuresignals/tocsin/publisher/webhook"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/store"
@@ -37,6 +39,18 @@ func openChannels(config *rules.Config, set *templates.Set, db *store.DB) ([]pub
 				return nil, err
 			}
 			out = append(out, mail)
+		case "slack":
+			team, err := slack.New(slack.Config{Channel: c, Templates: set})
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, team)
+		case "tracker":
+			issues, err := tracker.New(tracker.Config{Channel: c, Templates: set, Memory: db})
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, issues)
 		default:
 			return nil, fmt.Errorf("open the channel %s: this program has nothing that delivers to channels of type %s; take it out of the configuration until one has", c.Name, c.Type)
 		}
