@@ -83,7 +83,7 @@ func TestEveryRouteAndWhoMayUseIt(t *testing.T) {
 	logger := slog.New(slog.DiscardHandler)
 	k := &keeper{db: db, logger: logger}
 	folder := t.TempDir()
-	k.force.Store(&standing{setup: &setup{config: config, page: page.Handler(folder)}})
+	k.force.Store(&standing{setup: &setup{config: config, page: page.Handler(folder), words: builtInWords(t)}})
 	if k.desk, err = incident.NewDesk(t.Context(), incident.Options{Config: config, Log: db, Logger: logger}); err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,15 @@ import (
 	"github.com/featuresignals/tocsin/templates"
 )
 
+func builtInWords(t *testing.T) *templates.Set {
+	t.Helper()
+	set, err := templates.Load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
 func TestTheFolderOfTemplatesIsWatched(t *testing.T) {
 	dir := t.TempDir()
 	main, words := filepath.Join(dir, "tocsin.yaml"), filepath.Join(dir, "words")
@@ -81,10 +90,7 @@ func TestTemplatesStayInTheirFolder(t *testing.T) {
 // The example of preview goes through every channel, whatever the configuration
 // lacks.
 func TestTheExampleIsShownInEveryForm(t *testing.T) {
-	set, err := templates.Load(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	set := builtInWords(t)
 	for name, config := range map[string]*rules.Config{"nothing": {}, "the default": rules.Default()} {
 		for kind := range previewers {
 			for n := range 4 {
