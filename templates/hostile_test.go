@@ -55,14 +55,15 @@ func skeleton(t testing.TB, page string) (elements, links []string) {
 	for n := range root.Descendants() {
 		switch n.Type {
 		case html.ElementNode:
-			said := fmt.Sprintf("%d %s", depth(n), n.Data)
+			var said strings.Builder
+			said.WriteString(fmt.Sprintf("%d %s", depth(n), n.Data))
 			for _, a := range n.Attr {
-				said += " " + a.Key
+				said.WriteString(" " + a.Key)
 				if a.Key == "href" || a.Key == "src" {
 					links = append(links, a.Val)
 				}
 			}
-			elements = append(elements, said)
+			elements = append(elements, said.String())
 		case html.CommentNode, html.DoctypeNode:
 			elements = append(elements, fmt.Sprint(depth(n), n.Type, n.Data))
 		}
