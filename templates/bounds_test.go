@@ -25,11 +25,11 @@ func TestEndlessTemplatesAreCutOff(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			began := time.Now()
-			_, err := loadWithin(files(c.file, c.text), 200*time.Millisecond)
+			_, err := loadWithin(files(c.file, c.text), time.Second)
 			if err == nil || !strings.Contains(err.Error(), c.file) {
 				t.Fatalf("got %v, want an error that names %s", err, c.file)
 			}
-			if took := time.Since(began); took > 10*time.Second {
+			if took := time.Since(began); took > 30*time.Second { // on a machine that has much else to do
 				t.Errorf("it took %v", took)
 			}
 		})
@@ -39,14 +39,14 @@ func TestEndlessTemplatesAreCutOff(t *testing.T) {
 // A template that is sound when it is tried can still meet more than it can do
 // with. The channel's delivery fails, and nothing else.
 func TestAnIncidentCanBeTooMuch(t *testing.T) {
-	s, err := Load(files("update.txt", `{{range .Incident.Updates}}{{range $.Incident.Updates}}{{range $.Incident.Updates}}{{end}}{{end}}{{end}}x`))
+	s, err := Load(files("update.txt", `{{range .Page.Regions}}{{range $.Page.Regions}}{{end}}{{end}}x`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := full()
 	i := p.Incidents[0]
 	for range 1000 {
-		i.Updates = append(i.Updates, Update{})
+		p.Regions = append(p.Regions, Region{})
 	}
 	if _, err := s.Update(p, i, i.Updates[0]); !errors.Is(err, errTooSlow) || !strings.Contains(err.Error(), "update.txt") {
 		t.Errorf("got %v", err)

@@ -16,6 +16,9 @@ func (s *Set) check() error {
 	}
 	c.notice(Notice{})
 	c.notice(fullNotice())
+	if len(c.wrong) > 0 { // they come first, and much of what follows would follow from them
+		return c.wrong
+	}
 
 	c.long = true
 	c.texts(filled(asLong))

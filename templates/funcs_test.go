@@ -89,6 +89,7 @@ func TestWordsForValues(t *testing.T) {
 		{"short words", brief(5, "abcde"), "abcde"},
 		{"long words", brief(5, "äbcdéf"), "äbcd…"},
 		{"lines", oneline(" a\r\n\tb\u2028c "), "a b c"},
+		{"what nobody can see", oneline("ad\u200bmin \ufeffa\u202eb\u061c \u0600"), "admin ab \u0600"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, c.got, c.want)
@@ -106,6 +107,8 @@ func TestLintRefusesWhatIsNotFilledIn(t *testing.T) {
 		"a missing argument":          "about %!(EXTRA int=1)",
 		"an escape":                   "red \x1b[31m",
 		"a reversed word":             "all \u202eenif\u202c",
+		"a character without width":   "ad\u200bmin",
+		"a mark of direction":         "a\u200fb",
 		"a tag":                       "<script>alert(1)</script>",
 		"a template's action in text": "{{.Symptom}}",
 	} {

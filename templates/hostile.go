@@ -66,7 +66,7 @@ func filled(fill func(field, is string) string) Public {
 		for n := range list {
 			var few []Update
 			for at, u := range list[n].Updates {
-				if at%5 == 0 {
+				if at%7 == 0 {
 					few = append(few, u)
 				}
 			}

@@ -38,6 +38,7 @@ func TestWordsThatAreNotFitAreRefusedWithAReason(t *testing.T) {
 		{"a query", "SELECT count(*) FROM spans is slow.", "a database query"},
 		{"a trace", "Trace 4bf92f3577b34da6a3ce929d0e0e4736 shows it.", "an id from the inside"},
 		{"text that runs backwards", "harmless \u202etxt", "invisible character U+202E"},
+		{"text within another direction", "harmless \u2066txt", "invisible character U+2066"},
 		{"what is not UTF-8", "caf\xe9", "not UTF-8"},
 		{"a novel", strings.Repeat("words ", 400), "at most 2000 are published: shorten it"},
 	} {

@@ -68,6 +68,13 @@ func TestOwnWordsChangeEveryText(t *testing.T) {
 	}
 }
 
+// The built-in templates bear what those of one's own are tried with.
+func TestTheBuiltInTemplatesAreSound(t *testing.T) {
+	if err := load(t).check(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestBrokenTemplatesAreFoundAtLoad: an incident is the wrong moment to learn
 // of a mistake.
 func TestBrokenTemplatesAreFoundAtLoad(t *testing.T) {

@@ -43,13 +43,12 @@ type Set struct {
 
 // Bounds of one template: what it may give, how many steps it may take (a
 // page of a thousand updates takes a sixth of them, and all are done in less than
-// a second) and for how long, since a step can have much to do. While templates are tried the machine has time for them; later
-// it may be busy with more.
+// a second) and for how long, since a step can have much to do on a machine that
+// is busy.
 const (
 	maxOutput = 512 << 10
 	maxSteps  = 300_000
 	maxTime   = 5 * time.Second
-	tryTime   = 2 * time.Second
 	maxFile   = 256 << 10 // of a file of one's own
 )
 
@@ -62,8 +61,9 @@ var (
 // of the built-in ones of the same name. Every template is executed with an
 // empty, a full, a long and a hostile value before Load returns, so that a
 // mistake shows at start and with its file and line, not in the middle of an
-// incident. What is wrong is a Mistakes.
-func Load(override fs.FS) (*Set, error) { return loadWithin(override, tryTime) }
+// incident. What is wrong is a Mistakes. The built-in ones alone have been tried
+// before they were built in.
+func Load(override fs.FS) (*Set, error) { return loadWithin(override, maxTime) }
 
 func loadWithin(override fs.FS, patience time.Duration) (*Set, error) {
 	files, err := read(override)
@@ -73,6 +73,9 @@ func loadWithin(override fs.FS, patience time.Duration) (*Set, error) {
 	s, err := compile(files, times{})
 	if err != nil {
 		return nil, fmt.Errorf("load templates: %w", err)
+	}
+	if override == nil {
+		return s, nil
 	}
 	s.patience = patience
 	if err := s.check(); err != nil {

@@ -34,7 +34,7 @@ func TestConsoleFromSigningInToSigningOut(t *testing.T) {
 	}
 	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
 	k := &keeper{db: db, logger: logger}
-	k.force.Store(&standing{setup: &setup{config: config}})
+	k.force.Store(&standing{setup: &setup{config: config, words: builtInWords(t)}})
 	k.desk, err = incident.NewDesk(t.Context(), incident.Options{Config: config, Log: db, Logger: logger})
 	if err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ func TestTheExampleIsCheckedWithoutItsSecrets(t *testing.T) {
 // A type that the parser reads and nothing delivers to is said so, by the
 // channel's name.
 func TestAChannelThatNothingDeliversTo(t *testing.T) {
-	_, err := openChannels(&rules.Config{Channels: []rules.Channel{{Name: "loft", Type: "pigeon"}}}, words(t), nil)
+	_, err := openChannels(&rules.Config{Channels: []rules.Channel{{Name: "loft", Type: "pigeon"}}}, builtInWords(t), nil)
 	if err == nil || !strings.Contains(err.Error(), "open the channel loft: this program has nothing that delivers to channels of type pigeon") {
 		t.Errorf("%v", err)
 	}

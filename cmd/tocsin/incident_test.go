@@ -24,6 +24,7 @@ import (
 	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/store"
+	"github.com/featuresignals/tocsin/templates"
 )
 
 // service is the API on a real desk and a real store.
@@ -61,7 +62,12 @@ rules: [{id: api-errors, component: api, signal: error_rate, levels: {P1: {above
 	}
 	logger := slog.New(slog.DiscardHandler)
 	s = &service{keeper: &keeper{db: db, logger: logger}, tokens: map[string]string{}}
-	s.keeper.force.Store(&standing{setup: &setup{config: config}})
+	words, err := templates.Load(nil)
+	if err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	s.keeper.force.Store(&standing{setup: &setup{config: config, words: words}})
 	if s.keeper.desk, err = incident.NewDesk(ctx, incident.Options{Config: config, Log: db, Logger: logger}); err != nil {
 		cancel()
 		return nil, nil, err

@@ -89,11 +89,11 @@ func TestEveryRouteAndWhoMayUseIt(t *testing.T) {
 	k := &keeper{db: db, logger: logger}
 	mailing := *config
 	mailing.Channels = append(slices.Clone(config.Channels), mailChannel("127.0.0.1:1"))
-	channels, err := openChannels(&mailing, words(t), db)
+	channels, err := openChannels(&mailing, builtInWords(t), db)
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.force.Store(&standing{setup: &setup{config: config, page: public(&mailing, channels)}})
+	k.force.Store(&standing{setup: &setup{config: config, page: public(&mailing, channels), words: builtInWords(t)}})
 	if k.desk, err = incident.NewDesk(t.Context(), incident.Options{Config: config, Log: db, Logger: logger}); err != nil {
 		t.Fatal(err)
 	}

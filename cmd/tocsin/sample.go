@@ -8,11 +8,11 @@ import (
 	"github.com/featuresignals/tocsin/rules"
 )
 
-// The incident of the example, and how many updates it has in the end.
-const (
-	sampleID      incident.ID = "INC-2026-0001"
-	sampleUpdates             = 4
-)
+// sampleID is the incident of the example.
+const sampleID incident.ID = "INC-2026-0001"
+
+// sampleUpdates is how many updates it has in the end.
+const sampleUpdates = 4
 
 // sampleOf makes an incident as it stands after its nth update, with all that can
 // be said of one: of the first component and region of a configuration and with

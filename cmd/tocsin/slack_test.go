@@ -58,11 +58,11 @@ people: {ann: {name: Ann Lee, roles: [on-call]}}
 	defer db.Close()
 	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	k := &keeper{db: db, logger: logger, world: &world{}}
-	channels, err := openChannels(config, words(t), db)
+	channels, err := openChannels(config, builtInWords(t), db)
 	if err != nil {
 		t.Fatal(err)
 	}
-	up := &setup{config: config, page: page.Handler(t.TempDir()), channels: channels}
+	up := &setup{config: config, page: page.Handler(t.TempDir()), channels: channels, words: builtInWords(t)}
 	k.force.Store(&standing{setup: up})
 	if k.desk, err = incident.NewDesk(t.Context(), incident.Options{Config: config, Log: db, Logger: logger, Stored: k.wake, Fit: templates.Fit}); err != nil {
 		t.Fatal(err)

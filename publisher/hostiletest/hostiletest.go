@@ -126,8 +126,8 @@ func fill(v reflect.Value, word string) {
 		if v.Type() == reflect.TypeFor[time.Time]() {
 			return
 		}
-		for n := range v.NumField() {
-			fill(v.Field(n), word)
+		for _, field := range v.Fields() {
+			fill(field, word)
 		}
 	}
 }
