@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/featuresignals/tocsin/incident"
@@ -17,9 +18,47 @@ import (
 // that asks for what is not there, or is not for others to read, is a mistake of
 // ours, and permanent.
 func Prepare(c *rules.Config, b incident.Board, r Row, judged, at time.Time) (Delivery, error) {
+	return prepare(c, b, r, at, func() templates.Public { return Project(c, b, judged, at) })
+}
+
+// Preparer prepares deliveries as Prepare does, and projects each board once: an
+// update that goes to thousands of addresses would do so for each of them. What
+// it gives as Public is shared, and not to be changed.
+type Preparer struct {
+	mu     sync.Mutex
+	of     projected
+	public templates.Public
+}
+
+// projected is all that a projection follows from.
+type projected struct {
+	config *rules.Config
+	seq    uint64 // of the board: what is believed is the fold of the log up to it
+	judged time.Time
+	at     time.Time // zero where it does not matter
+}
+
+// Prepare makes the delivery that a row asks for. A board is known again by its
+// Seq.
+func (p *Preparer) Prepare(c *rules.Config, b incident.Board, r Row, judged, at time.Time) (Delivery, error) {
+	return prepare(c, b, r, at, func() templates.Public {
+		of := projected{config: c, seq: b.Seq, judged: judged}
+		if judged.IsZero() {
+			of.at = at
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.of != of {
+			p.of, p.public = of, Project(c, b, judged, at)
+		}
+		return p.public
+	})
+}
+
+func prepare(c *rules.Config, b incident.Board, r Row, at time.Time, project func() templates.Public) (Delivery, error) {
 	d := Delivery{Channel: r.Channel, Key: r.Key, Target: r.Target, Seq: b.Seq, Attempt: r.Attempts + 1, At: at}
 	if r.Key == "" {
-		d.Public = Project(c, b, judged, at)
+		d.Public = project()
 		return d, nil
 	}
 	if slices.ContainsFunc(c.Pages(), func(ch rules.Channel) bool { return ch.Name == r.Channel }) {
@@ -49,7 +88,7 @@ func Prepare(c *rules.Config, b incident.Board, r Row, judged, at time.Time) (De
 		}
 		return d, nil
 	}
-	d.Public = Project(c, b, judged, at)
+	d.Public = project()
 	if d.Incident, d.Update = find(d.Public, id, n); d.Update != nil {
 		return d, nil
 	}

@@ -8,7 +8,8 @@
 // incident.Log, a publisher.Outbox and, for the minutes of probes, an
 // evaluator.Source. One process at a time may decide what is in the file: a
 // lock beside it, which the kernel lets go when its holder dies, keeps a second
-// one out. Others may read it meanwhile, or make and revoke tokens.
+// one out. Others may read it meanwhile, make and revoke tokens, or note how mail
+// addresses did.
 package store
 
 import (
@@ -38,7 +39,7 @@ type DB struct {
 	lock   *os.File
 	w      *sql.DB // one connection: SQLite has one writer
 	r      *sql.DB // readers, which in WAL mode neither wait nor are waited for
-	beside bool    // only tokens and the audit log are ours to write
+	beside bool    // only tokens, the audit log and addresses are ours to write
 }
 
 var (
@@ -61,7 +62,8 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	return db, nil
 }
 
-// OpenBeside opens the store, for its tokens and the audit log, beside a service
+// OpenBeside opens the store, for its tokens, the audit log and what is known of
+// mail addresses, beside a service
 // that may be running with it: nothing else can be written. Where nobody has
 // the store open it is made, checked and brought up to date as by Open; the
 // lock is let go at once, so that a service can start meanwhile.
@@ -119,7 +121,7 @@ func OpenToRead(ctx context.Context, path string) (*DB, error) {
 // through OpenBeside.
 var (
 	errReadOnly = errors.New("the store was opened to read")
-	errBeside   = errors.New("the store was opened beside a service, for tokens and the audit log alone")
+	errBeside   = errors.New("the store was opened beside a service, for tokens, addresses and the audit log alone")
 )
 
 func open(ctx context.Context, path string) (_ *DB, err error) {

@@ -149,7 +149,7 @@ func (s *Set) try(p Public) error {
 			if _, err := s.Update(p, i, u); err != nil {
 				return err
 			}
-			if _, err := s.Message(p, i, u); err != nil {
+			if _, err := s.MailWith(p, i, u, MailFoot{Unsubscribe: p.URL, Inside: u.Late}); err != nil { // with its message
 				return err
 			}
 			if _, err := s.Body(p, i, u); err != nil {

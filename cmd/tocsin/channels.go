@@ -2,16 +2,22 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
 
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/email"
 	"github.com/featuresignals/tocsin/publisher/page"
 	"github.com/featuresignals/tocsin/publisher/webhook"
 	"github.com/featuresignals/tocsin/rules"
+	"github.com/featuresignals/tocsin/store"
 	"github.com/featuresignals/tocsin/templates"
 )
 
-// openChannels makes the channels that the configuration declares.
-func openChannels(config *rules.Config) ([]publisher.Channel, error) {
+// openChannels makes the channels that the configuration declares. db is what
+// they remember things in; who only looks whether they can be made has none.
+func openChannels(config *rules.Config, db *store.DB) ([]publisher.Channel, error) {
 	set, err := templates.Load(nil)
 	if err != nil {
 		return nil, err
@@ -27,6 +33,12 @@ func openChannels(config *rules.Config) ([]publisher.Channel, error) {
 				return nil, err
 			}
 			out = append(out, hook)
+		case "email":
+			mail, err := openMail(config, c, set, db, slog.Default())
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, mail)
 		default:
 			panic(fmt.Sprintf("the parser let a channel of type %q pass", c.Type))
 		}
@@ -40,4 +52,53 @@ func pageFolder(config *rules.Config) string {
 		return c.Folder
 	}
 	return ""
+}
+
+// openMail makes a channel of mail.
+func openMail(config *rules.Config, c rules.Channel, set *templates.Set, db *store.DB, logger *slog.Logger) (*email.Channel, error) {
+	return email.New(email.Config{
+		Name: c.Name, Mail: *c.Mail, People: config.People, Page: config.Page.URL, Title: config.Page.Title,
+		Words:  func(*time.Location) *templates.Set { return set },
+		Memory: db, Addresses: db, Logger: logger,
+	})
+}
+
+// openMails makes the channels of mail alone: a command that reads what came back
+// has no business with the secrets of the others.
+func openMails(config *rules.Config, db *store.DB) ([]*email.Channel, error) {
+	set, err := templates.Load(nil)
+	if err != nil {
+		return nil, err
+	}
+	var all []*email.Channel
+	for _, c := range config.Channels {
+		if c.Type != "email" {
+			continue
+		}
+		m, err := openMail(config, c, set, db, slog.Default())
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}
+
+// public is what the public listener serves: the page, and where there are lists
+// of mail the pages to unsubscribe from them.
+func public(config *rules.Config, channels []publisher.Channel) http.Handler {
+	folder := page.Handler(pageFolder(config))
+	var mails []*email.Channel
+	for _, c := range channels {
+		if m, ok := c.(*email.Channel); ok {
+			mails = append(mails, m)
+		}
+	}
+	if len(mails) == 0 {
+		return folder
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/unsubscribe/", email.Handler(mails...))
+	mux.Handle("/", folder)
+	return mux
 }

@@ -78,7 +78,7 @@ func (d *diagnosis) want(format string, args ...any) {
 func (d *diagnosis) look(w *world) {
 	d.spans(w.ctx)
 	d.probes(w.ctx)
-	if _, err := openChannels(d.config); err != nil {
+	if _, err := openChannels(d.config, nil); err != nil {
 		d.want("%v", err)
 	}
 	d.folders()

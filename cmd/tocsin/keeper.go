@@ -13,7 +13,6 @@ import (
 	"github.com/featuresignals/tocsin/evaluator"
 	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/publisher"
-	"github.com/featuresignals/tocsin/publisher/page"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/store"
 	"github.com/featuresignals/tocsin/telemetry/probe"
@@ -29,12 +28,12 @@ type setup struct {
 	page     http.Handler
 }
 
-func setUp(config *rules.Config, logger *slog.Logger) (*setup, error) {
-	s := &setup{config: config, page: page.Handler(pageFolder(config))}
-	var err error
-	if s.channels, err = openChannels(config); err != nil {
+func setUp(config *rules.Config, db *store.DB, logger *slog.Logger) (*setup, error) {
+	s := &setup{config: config}
+	if err := s.open(db); err != nil {
 		return nil, err
 	}
+	var err error
 	if _, err := probe.New(config.Probes, nil, logger); err != nil {
 		return nil, err
 	}
@@ -42,6 +41,15 @@ func setUp(config *rules.Config, logger *slog.Logger) (*setup, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// open makes the channels, which remember things in db.
+func (s *setup) open(db *store.DB) (err error) {
+	if s.channels, err = openChannels(s.config, db); err != nil {
+		return err
+	}
+	s.page = public(s.config, s.channels)
+	return nil
 }
 
 func (s *setup) close() {
@@ -79,6 +87,8 @@ type keeper struct {
 	force   atomic.Pointer[standing]
 	refused atomic.Pointer[refusal]
 	out     atomic.Pointer[publisher.Loop]
+
+	preparer publisher.Preparer
 
 	// Of one reload at a time.
 	judging, publishing *part
@@ -190,7 +200,7 @@ func (k *keeper) publish(s *setup) {
 
 // prepare makes a delivery from what is known when it goes out.
 func (k *keeper) prepare(_ context.Context, r publisher.Row) (publisher.Delivery, error) {
-	return publisher.Prepare(k.config(), k.desk.Board(), r, k.desk.Judged(), time.Now().UTC())
+	return k.preparer.Prepare(k.config(), k.desk.Board(), r, k.desk.Judged(), time.Now().UTC())
 }
 
 // config is the configuration in force.
@@ -221,7 +231,8 @@ func (k *keeper) renewPages() {
 	}
 }
 
-// ServeHTTP serves the public page of the configuration in force.
+// ServeHTTP serves what is public of the configuration in force: the page, and
+// what mail leads to.
 func (k *keeper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	k.force.Load().page.ServeHTTP(w, r)
 }

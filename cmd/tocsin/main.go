@@ -15,11 +15,13 @@ import (
 )
 
 // Exit codes: 0 all is well, 1 something was found or went wrong, 2 the command
-// line makes no sense.
+// line makes no sense. A command that mail servers run ends with 75, which they
+// know: try again later.
 const (
 	exitGood  = 0
 	exitFound = 1
 	exitUsage = 2
+	exitLater = 75
 )
 
 // cli is the command line.
@@ -34,6 +36,7 @@ type cli struct {
 	Test     testCmd     `cmd:"" help:"Play the rule tests: minutes in, findings and incidents out."`
 	Replay   replayCmd   `cmd:"" help:"Tell what the rules would have said of a time that is over: incidents, posts, nights woken. Changes nothing."`
 	Incident incidentCmd `cmd:"" help:"Work on incidents: list, acknowledge, say, resolve …, through the API of a running service."`
+	Email    emailCmd    `cmd:"" help:"Take in mail that came back, list the addresses that are left out of lists, and forget what is known of them."`
 	Token    tokenCmd    `cmd:"" help:"Make, list and revoke the tokens that people and programs sign in with."`
 	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of the configuration, for editors."`
 
@@ -58,6 +61,9 @@ func main() {
 
 // errFound ends a command that has printed what it found.
 var errFound = errors.New("found something")
+
+// errLater ends a command that is to be run again with the same.
+var errLater = errors.New("try again later")
 
 // run is the program, with its exit code.
 func run(ctx context.Context, args []string, out, errs io.Writer, point func(string)) int {
@@ -86,6 +92,9 @@ func run(ctx context.Context, args []string, out, errs io.Writer, point func(str
 	switch err := k.Run(&world{ctx: ctx, out: out, errs: errs, config: c.Config, dsn: c.ClickHouse, point: point}); {
 	case errors.Is(err, errFound):
 		return exitFound
+	case errors.Is(err, errLater):
+		fmt.Fprintln(errs, "tocsin:", err)
+		return exitLater
 	case err != nil:
 		fmt.Fprintln(errs, "tocsin:", err)
 		return exitFound

@@ -16,7 +16,6 @@ import (
 
 	"github.com/featuresignals/tocsin/cmd/tocsin/api"
 	"github.com/featuresignals/tocsin/incident"
-	"github.com/featuresignals/tocsin/publisher/page"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/store"
 )
@@ -47,6 +46,10 @@ var leastRole = map[string]string{
 	"GET /audit":        "admin",
 	"GET /api/v1/audit": "admin",
 }
+
+// What the public listener serves besides the page's files, where there are lists
+// of mail. Whoever has the link may use it: mail programs sign in nowhere.
+var publicRoutes = []string{"GET /unsubscribe/{token}", "POST /unsubscribe/{token}"}
 
 // The API's own routes are read by viewers and acted on by responders, the audit
 // log apart; cmd/tocsin/api has a table of what each answers.
@@ -82,8 +85,13 @@ func TestEveryRouteAndWhoMayUseIt(t *testing.T) {
 	config := rules.Default()
 	logger := slog.New(slog.DiscardHandler)
 	k := &keeper{db: db, logger: logger}
-	folder := t.TempDir()
-	k.force.Store(&standing{setup: &setup{config: config, page: page.Handler(folder)}})
+	mailing := *config
+	mailing.Channels = append(slices.Clone(config.Channels), mailChannel("127.0.0.1:1"))
+	channels, err := openChannels(&mailing, db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.force.Store(&standing{setup: &setup{config: config, page: public(&mailing, channels)}})
 	if k.desk, err = incident.NewDesk(t.Context(), incident.Options{Config: config, Log: db, Logger: logger}); err != nil {
 		t.Fatal(err)
 	}
@@ -151,6 +159,31 @@ func TestEveryRouteAndWhoMayUseIt(t *testing.T) {
 			if w.Code < 400 {
 				t.Errorf("%s is on the public listener: %d", route, w.Code)
 			}
+		}
+	}
+	link := unsubscribeLink(t, channels, db)
+	for _, route := range publicRoutes {
+		method, path, _ := strings.Cut(route, " ")
+		path = strings.Replace(path, "{token}", link, 1)
+		ask := func(h http.Handler, secret string) int {
+			r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader("List-Unsubscribe=One-Click"))
+			r.RemoteAddr = "198.51.100.7:1000"
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			if secret != "" {
+				r.Header.Set("Authorization", "Bearer "+secret)
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			return w.Code
+		}
+		if code := ask(k, ""); code != http.StatusOK {
+			t.Errorf("%s on the public listener: %d", route, code)
+		}
+		if code := ask(p.mux, tokens["admin"]); code < 400 {
+			t.Errorf("%s is on the private listener: %d", route, code)
+		}
+		if code := ask(public(config, nil), ""); code < 400 {
+			t.Errorf("%s is there without any mail: %d", route, code)
 		}
 	}
 	if seen < 200 {

@@ -121,7 +121,7 @@ func (k *keeper) tryReload(ctx context.Context, files reading, why string) error
 		return err
 	}
 	diff := compare(was.config, config)
-	next, err := setUp(config, k.logger)
+	next, err := setUp(config, k.db, k.logger)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func (c *serveCmd) Run(w *world) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	first, err := setUp(config, logger)
+	first, err := setUp(config, nil, logger) // whatever is wrong shows before there is a store
 	if err != nil {
 		return err
 	}
@@ -57,6 +57,9 @@ func (c *serveCmd) Run(w *world) error {
 		return err
 	}
 	defer db.Close()
+	if err := first.open(db); err != nil {
+		return err
+	}
 	judged, err := watermarks(w.ctx, db)
 	if err != nil {
 		return err
