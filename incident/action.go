@@ -40,7 +40,7 @@ const (
 type Action struct {
 	Do       Verb
 	By       Actor
-	Via      string // "cli", "api", "console"
+	Via      string // "cli", "api", "console", "slack"
 	Role     string // of the person, for the audit log
 	From     string // the address that it came from, likewise
 	Incident ID

@@ -38,7 +38,7 @@ type AuditEntry struct {
 	At       time.Time `json:"at"`
 	Who      string    `json:"who"` // ID of the person; "" if nobody was signed in
 	Role     string    `json:"role,omitzero"`
-	Via      string    `json:"via,omitzero"` // "cli", "api", "console"
+	Via      string    `json:"via,omitzero"` // "cli", "api", "console", "slack"
 	From     string    `json:"from,omitzero"`
 	Action   string    `json:"action"`
 	Incident ID        `json:"incident,omitzero"`

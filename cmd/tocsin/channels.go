@@ -9,6 +9,8 @@ import (
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/publisher/email"
 	"github.com/featuresignals/tocsin/publisher/page"
+	"github.com/featuresignals/tocsin/publisher/slack"
+	"github.com/featuresignals/tocsin/publisher/tracker"
 	"github.com/featuresignals/tocsin/publisher/webhook"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/store"
@@ -39,6 +41,18 @@ func openChannels(config *rules.Config, db *store.DB) ([]publisher.Channel, erro
 				return nil, err
 			}
 			out = append(out, mail)
+		case "slack":
+			team, err := slack.New(slack.Config{Channel: c, Templates: set})
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, team)
+		case "tracker":
+			issues, err := tracker.New(tracker.Config{Channel: c, Templates: set, Memory: db})
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, issues)
 		default:
 			panic(fmt.Sprintf("the parser let a channel of type %q pass", c.Type))
 		}

@@ -190,6 +190,7 @@ func (k *keeper) due(l *evaluator.Loop) time.Time {
 
 // publish runs the channels.
 func (k *keeper) publish(s *setup) {
+	k.attach(s)
 	out := &publisher.Loop{
 		Outbox: k.db, Channels: s.channels, Logger: k.logger, Point: k.world.point, Count: k.count, Prepare: k.prepare,
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/featuresignals/tocsin/cmd/tocsin/access"
 	"github.com/featuresignals/tocsin/cmd/tocsin/api"
 	"github.com/featuresignals/tocsin/cmd/tocsin/console"
+	"github.com/featuresignals/tocsin/publisher/slack"
 	"github.com/featuresignals/tocsin/templates"
 )
 
@@ -18,6 +19,7 @@ import (
 type private struct {
 	guard   *access.Guard
 	console *console.Console
+	slack   *slack.Callbacks
 	mux     *http.ServeMux
 }
 
@@ -36,6 +38,8 @@ func (k *keeper) private(registry *prometheus.Registry) (*private, error) {
 	p.mux.Handle("POST /signin", p.guard.PostSignIn())
 	p.mux.Handle("POST /signout", p.guard.SignOut())
 	p.mux.Handle("/api/", api.New(api.Options{Desk: k.desk, Log: k.db, Guard: p.guard, Words: words, Config: k.config, Logger: k.logger}))
+	p.slack = k.callbacks()
+	p.mux.Handle("POST /slack/{channel}/interactions", p.slack) // Slack signs; it has no token of ours
 	p.mux.Handle("/", p.console)
 	return p, nil
 }

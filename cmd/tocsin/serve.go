@@ -101,6 +101,7 @@ func (c *serveCmd) Run(w *world) error {
 	g.Go(func() error { return k.prober.Run(ctx) })
 	g.Go(func() error { return people.guard.Run(ctx) })
 	g.Go(func() error { return people.console.Run(ctx) })
+	g.Go(func() error { return people.slack.Run(ctx) })
 	k.begin(ctx, g, first, files.read)
 	defer k.close()
 	g.Go(func() error { return k.follow(ctx, files, hup) })
