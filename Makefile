@@ -19,7 +19,7 @@ test: $(ENGINE) $(VERIFIER) ## every test, with the race detector, the real engi
 	@command -v cc >/dev/null || (apt-get update && apt-get install -y gcc libc6-dev)
 	@command -v chromium >/dev/null || (apt-get update && apt-get install -y chromium)
 	GOGC=400 CGO_ENABLED=1 TOCSIN_ENGINE_REQUIRED=1 go test -race ./... # memory is cheaper than time
-	TOCSIN_ENGINE_REQUIRED=1 go test ./publisher -run TestConformance # every crash point; with the race detector only some
+	TOCSIN_ENGINE_REQUIRED=1 go test ./publisher -run TestConformance # more crash points than the race detector lets one wait for
 
 conformance: ## channels before real servers, which it installs: Debian's Exim
 	@test -x /usr/sbin/exim4 || (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends exim4-daemon-light)
@@ -33,7 +33,8 @@ bench: $(ENGINE) ## what a tick costs beside a bare scan and 20 rules asked one 
 	TOCSIN_ENGINE_REQUIRED=1 go test ./cmd/tocsin -run '^$$' -bench ReplayMonth -benchtime 1x -timeout 60m
 	go test ./evaluator ./incident ./store -run '^$$' -bench . -benchmem
 
-simulate: $(ENGINE) ## burn rates on quiet series for a month, fifty kills, ten thousand random histories of the desk (HISTORIES=100 for fewer)
+simulate: $(ENGINE) $(VERIFIER) ## channels killed at every point, burn rates on quiet series for a month, fifty kills, ten thousand random histories of the desk (HISTORIES=100 for fewer)
+	go test ./publisher -run TestConformance -every-point -v
 	go test ./evaluator -run BurnRateOnQuietSeries -series 1000 -v
 	TOCSIN_ENGINE_REQUIRED=1 go test ./cmd/tocsin -run TestKilledWhileCatchingUp -kills 50 -v
 	go test ./incident -run TestHistories -desk-histories $${HISTORIES:-10000} -on-sqlite 100 -timeout 90m -v

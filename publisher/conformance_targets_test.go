@@ -21,20 +21,29 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emersion/go-message"
+
 	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/email"
+	"github.com/featuresignals/tocsin/publisher/email/smtptest"
 	"github.com/featuresignals/tocsin/publisher/page"
+	"github.com/featuresignals/tocsin/publisher/slack"
+	"github.com/featuresignals/tocsin/publisher/slack/slacktest"
 	"github.com/featuresignals/tocsin/publisher/tracker"
 	"github.com/featuresignals/tocsin/publisher/tracker/githubtest"
 	"github.com/featuresignals/tocsin/publisher/webhook"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/store"
+	"github.com/featuresignals/tocsin/templates"
 )
 
 // targets is every kind of channel.
 var targets = []target{
 	{name: "page", page: true, open: openPage},
 	{name: "webhook", calls: true, open: openWebhook},
+	{name: "email", calls: true, open: openMail, to: mailed},
+	{name: "slack", calls: true, open: openSlack, to: announced},
 	{name: "tracker", open: openTracker},
 }
 
@@ -340,3 +349,138 @@ func openTracker(t *testing.T, cut func(int, string) bool) place {
 }
 
 var marked = regexp.MustCompile(`<!-- tocsin update (INC-[0-9]+-[0-9]+/[0-9]+) [0-9a-f]{16} -->`)
+
+// mailed is whom mail goes to: readers, our own people, and who is called.
+func mailed(e incident.Event, call bool) []string {
+	switch {
+	case call:
+		return []string{"ann@example.com"}
+	case e.Update.Inside:
+		return []string{"sam@example.com"}
+	default:
+		return []string{"ada@example.net", "sam@example.com"}
+	}
+}
+
+// openMail is a mail server with a list of readers and one of our own people.
+func openMail(t *testing.T, cut func(int, string) bool) place {
+	server := smtptest.New(t, smtptest.Options{TLS: "none", Cut: cut})
+	words, err := conformanceWords()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return place{
+		channel: func(db *store.DB, memory publisher.Memory) (publisher.Channel, error) {
+			return email.New(email.Config{
+				Name: "email", Page: "https://status.example.com", Memory: memory, Addresses: db, Logger: slog.New(slog.DiscardHandler),
+				Words: func(*time.Location) *templates.Set { return words },
+				Mail: rules.Mail{
+					Server: server.Addr(), TLS: "none", From: "status@example.com", Connections: 2,
+					Lists: []rules.List{{Name: "Customers", Addresses: []string{"ada@example.net"}}, {Name: "staff", Staff: true, Addresses: []string{"sam@example.com"}}},
+				},
+			})
+		},
+		shows: func() ([]sighting, error) {
+			var all []sighting
+			for _, m := range server.Messages() {
+				e, err := message.Read(bytes.NewReader(m.Data))
+				if err != nil {
+					return nil, err
+				}
+				text := ""
+				err = e.Walk(func(_ []int, part *message.Entity, err error) error {
+					if err != nil {
+						return err
+					}
+					if kind, _, _ := part.Header.ContentType(); kind == "text/plain" {
+						b, err := io.ReadAll(part.Body)
+						text += string(b)
+						return err
+					}
+					return nil
+				})
+				if err != nil {
+					return nil, err
+				}
+				key := "nothing known: " + text
+				if k := said.FindStringSubmatch(text); k != nil {
+					key = k[1]
+				} else if k := noticed.FindStringSubmatch(text); k != nil {
+					key = k[1] + "/notice/" + k[2]
+				}
+				all = append(all, sighting{key: key, to: m.To, id: e.Header.Get("Message-Id")})
+			}
+			return all, nil
+		},
+		close: server.Close,
+	}
+}
+
+var noticed = regexp.MustCompile(`(INC-[0-9]+-[0-9]+), notice ([0-9]+)`)
+
+// openSlack is a workspace with a channel of announcements; the first incident
+// has a channel of its own.
+func openSlack(t *testing.T, cut func(int, string) bool) place {
+	server := slacktest.New(t)
+	server.Cut = cut
+	server.AddUser("U0ANN", "")
+	words, err := conformanceWords()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return place{
+		channel: func(_ *store.DB, memory publisher.Memory) (publisher.Channel, error) {
+			return slack.New(slack.Config{
+				Channel: rules.Channel{
+					Name: "slack", Type: "slack", URL: server.URL(), TokenFile: server.TokenFile, SecretFile: server.SecretFile,
+					Slack: &rules.Slack{Channel: slacktest.Announcements, Rooms: rules.Rooms{Severities: []rules.Severity{rules.P0, rules.P1}, Prefix: "incident-"}},
+				},
+				Templates: words, Logger: slog.New(slog.DiscardHandler), Surroundings: slack.Surroundings{Memory: memory},
+			})
+		},
+		shows: func() ([]sighting, error) {
+			var all []sighting
+			for _, channel := range server.Channels() {
+				for _, m := range server.Messages(channel) {
+					if strings.Contains(m.Key(), "/") { // else it stands for the incident
+						all = append(all, sighting{key: m.Key(), to: m.Part() + " in " + channel, id: m.TS})
+					}
+				}
+			}
+			return all, nil
+		},
+		wrong: func(incident.Board) error {
+			var got []string
+			for _, channel := range server.Channels() {
+				for _, m := range server.Messages(channel) {
+					if !strings.Contains(m.Key(), "/") {
+						got = append(got, m.Part()+" of "+m.Key()+" in "+channel)
+					}
+				}
+			}
+			slices.Sort(got)
+			want := []string{
+				"root of INC-2026-0001 in announcements", "root of INC-2026-0002 in announcements", "root of INC-2026-0003 in announcements",
+				"summary of INC-2026-0001 in incident-2026-0001",
+			}
+			if !slices.Equal(got, want) {
+				return fmt.Errorf("what stands for incidents is %q, want %q", got, want)
+			}
+			return nil
+		},
+		close: server.Close,
+	}
+}
+
+// announced is where the messages about an event stand in Slack.
+func announced(e incident.Event, call bool) []string {
+	const own = "incident-2026-0001"
+	switch {
+	case call:
+		return []string{"call in " + own}
+	case e.Incident == "INC-2026-0001":
+		return []string{"reply in announcements", "update in " + own}
+	default:
+		return []string{"reply in announcements"}
+	}
+}

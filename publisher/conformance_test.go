@@ -3,9 +3,11 @@ package publisher_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -55,12 +57,12 @@ func TestConformance(t *testing.T) {
 
 // target is a kind of channel, and a real or faithful server that it delivers to.
 type target struct {
-	name   string
-	page   bool     // it shows the whole board, and hears of all events
-	calls  bool     // it takes calls to people
-	to     []string // whom each update goes to, of a channel with many targets; nil: it is one
-	called []string // whom calls go to, of such a channel
-	open   func(t *testing.T, cut func(n int, stage string) bool) place
+	name  string
+	page  bool // it shows the whole board, and hears of all events
+	calls bool // it takes calls to people
+	// to is whom a delivery goes to, of a channel with many targets; nil: it is one.
+	to   func(e incident.Event, call bool) []string
+	open func(t *testing.T, cut func(n int, stage string) bool) place
 }
 
 // place is one server, which outlives the program.
@@ -97,13 +99,22 @@ type point struct {
 
 func (p point) String() string { return fmt.Sprintf("%s %d", p.where, p.n) }
 
+var everyPoint = flag.Bool("every-point", false, "kill at every point, and not only at some of each kind")
+
 // mostPoints bounds how many crash points of a kind are tried: of more, some
-// evenly chosen ones. The race detector makes each many times as dear.
-func mostPoints() int {
-	if raceDetector {
+// evenly chosen ones. The race detector makes each many times as dear, and what
+// it looks for shows at the first.
+func mostPoints(where string) int {
+	switch {
+	case *everyPoint:
+		return math.MaxInt
+	case raceDetector && (where == "before send" || where == "after receipt"):
+		return 0
+	case raceDetector:
 		return 1
+	default:
+		return 8
 	}
-	return 60
 }
 
 // shortLived gives a folder that ends with the test, in memory where there is
@@ -232,7 +243,7 @@ func (tr *trial) points() []point {
 	var all []point
 	for _, where := range slices.Sorted(maps.Keys(tr.seen)) {
 		n := tr.seen[where]
-		some := min(n, mostPoints())
+		some := min(n, mostPoints(where))
 		for i := range some {
 			all = append(all, point{where, n - (some-1-i)*n/some})
 		}
@@ -411,7 +422,7 @@ func (tr *trial) want() []string {
 			case tr.target.page:
 			default:
 				for _, p := range e.Posts {
-					for _, to := range tr.receivers(p) {
+					for _, to := range tr.receivers(e, p) {
 						all = append(all, sighting{key: p.Key, to: to}.delivery())
 					}
 				}
@@ -422,15 +433,11 @@ func (tr *trial) want() []string {
 }
 
 // receivers is whom a post goes to.
-func (tr *trial) receivers(p incident.Post) []string {
-	switch {
-	case tr.target.to == nil:
+func (tr *trial) receivers(e incident.Event, p incident.Post) []string {
+	if tr.target.to == nil {
 		return []string{""}
-	case p.Call():
-		return tr.target.called
-	default:
-		return tr.target.to
 	}
+	return tr.target.to(e, p.Call())
 }
 
 // judge compares what the target shows with what it is to show.
@@ -588,7 +595,7 @@ rules:
 	}
 	if !target.page {
 		channel = target.name
-		config.Channels = append(config.Channels, rules.Channel{Name: channel, Type: target.name})
+		config.Channels = append(config.Channels, rules.Channel{Name: channel, Type: target.name, Severities: rules.Severities})
 	}
 	config.People = []rules.Person{{ID: "ann", Name: "Ann Lee", Roles: []string{"on-call"}, Reach: []string{channel}, Email: "ann@example.com", Slack: "U0ANN"}}
 
