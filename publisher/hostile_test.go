@@ -3,7 +3,6 @@ package publisher_test
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"regexp"
@@ -19,9 +18,13 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/email"
 	"github.com/featuresignals/tocsin/publisher/hostiletest"
 	"github.com/featuresignals/tocsin/publisher/page"
+	"github.com/featuresignals/tocsin/publisher/slack"
+	"github.com/featuresignals/tocsin/publisher/tracker"
 	"github.com/featuresignals/tocsin/publisher/webhook"
+	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/templates"
 )
 
@@ -35,9 +38,27 @@ var shown = []struct {
 }{
 	// A page shows an incident as a whole.
 	{"page", func(words *templates.Set) publisher.Previewer { return page.New("status", "", words) }, asPlain, []string{string(hostiletest.Open) + "/2", string(hostiletest.Over) + "/2"}},
-	{"webhook", func(words *templates.Set) publisher.Previewer {
-		return &webhook.Channel{Config: webhook.Config{Name: "hooks", Templates: words, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}}
+	{"webhook", webhookOf("standard"), asPlain, hostiletest.Keys},
+	{"generic", webhookOf("generic"), asPlain, hostiletest.Keys},
+	{"pagerduty", webhookOf("pagerduty"), asPlain, hostiletest.Keys},
+	{"opsgenie", webhookOf("opsgenie"), asPlain, hostiletest.Keys},
+	{"ntfy", webhookOf("ntfy"), asPlain, hostiletest.Keys},
+	{"teams", webhookOf("teams"), asPlain, hostiletest.Keys},
+	{"email", func(words *templates.Set) publisher.Previewer {
+		return email.Shown(rules.Channel{Name: "mail"}, "https://status.example.com", words)
 	}, asPlain, hostiletest.Keys},
+	{"slack", func(words *templates.Set) publisher.Previewer { return slack.Shown(rules.Channel{Name: "team"}, words) }, asSlack, hostiletest.Keys},
+	{"tracker", func(words *templates.Set) publisher.Previewer { return tracker.Shown(rules.Channel{Name: "issues"}, words) }, asMarkdown, hostiletest.Keys[:5]}, // it takes no calls
+}
+
+func webhookOf(format string) func(words *templates.Set) publisher.Previewer {
+	return func(words *templates.Set) publisher.Previewer {
+		c, err := webhook.Shown(webhook.Config{Name: "hooks", Format: format, Templates: words, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			panic(err) // the format is one of ours
+		}
+		return c
+	}
 }
 
 // A reading complains of what a text does at its target that plain words in the
@@ -190,8 +211,10 @@ func asSlack(got, plain string) (all []string) {
 
 var controls = regexp.MustCompile(`<[!@#a-zA-Z]`)
 
-// asMarkdown reads GitHub's dialect: the same blocks and spans.
+// asMarkdown reads GitHub's dialect: the same blocks and spans. A space of no width
+// is what keeps names from being called and numbers from being referred to.
 func asMarkdown(got, plain string) (all []string) {
+	got = strings.ReplaceAll(got, "\u200b", "")
 	g, w := spans(got), spans(plain)
 	if !slices.Equal(g, w) {
 		all = append(all, fmt.Sprintf("Markdown has %q, and %q with plain words", g, w))

@@ -49,7 +49,7 @@ func (v view) notice(i incident.Incident, n incident.Notice, at time.Time) templ
 	} else {
 		out.AckBy, _ = i.AckBy(v.config)
 	}
-	if v.config.Console.URL != "" {
+	if strings.TrimSpace(v.config.Console.URL) != "" {
 		out.Console = strings.TrimRight(v.config.Console.URL, "/") + "/incidents/" + string(i.ID)
 	}
 	if severity >= rules.P1 {

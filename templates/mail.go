@@ -65,7 +65,8 @@ func (p mailPost) Inside() string {
 // Link gives the address of the incident on the page; "" where customers cannot
 // read of it there.
 func (p mailPost) Link() string {
-	if p.Page.URL == "" || p.Incident.ID == "" || p.Foot.Inside {
+	isWeb := strings.HasPrefix(p.Page.URL, "https://") || strings.HasPrefix(p.Page.URL, "http://")
+	if !isWeb || p.Incident.ID == "" || p.Foot.Inside {
 		return ""
 	}
 	return strings.TrimRight(oneline(p.Page.URL), "/") + "/incidents/" + oneline(p.Incident.ID) + ".html"

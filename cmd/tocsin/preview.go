@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -16,7 +15,10 @@ import (
 
 	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/email"
 	"github.com/featuresignals/tocsin/publisher/page"
+	"github.com/featuresignals/tocsin/publisher/slack"
+	"github.com/featuresignals/tocsin/publisher/tracker"
 	"github.com/featuresignals/tocsin/publisher/webhook"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/store"
@@ -59,12 +61,21 @@ What cannot be sent is said here as the channel would say it.`
 
 // previewers makes, for each type of channel, one that shows what it would bring
 // out. They reach nothing and need no secret.
-var previewers = map[string]func(ch rules.Channel, words *templates.Set) publisher.Previewer{
-	"page": func(ch rules.Channel, words *templates.Set) publisher.Previewer {
-		return page.New(ch.Name, ch.Folder, words)
+var previewers = map[string]func(c *rules.Config, ch rules.Channel, words *templates.Set) (publisher.Previewer, error){
+	"page": func(_ *rules.Config, ch rules.Channel, words *templates.Set) (publisher.Previewer, error) {
+		return page.New(ch.Name, ch.Folder, words), nil
 	},
-	"webhook": func(ch rules.Channel, words *templates.Set) publisher.Previewer {
-		return &webhook.Channel{Config: webhook.Config{Name: ch.Name, URL: ch.URL, Templates: words, Logger: slog.Default()}}
+	"webhook": func(_ *rules.Config, ch rules.Channel, words *templates.Set) (publisher.Previewer, error) {
+		return webhook.Shown(webhook.Config{Name: ch.Name, URL: ch.URL, Format: ch.Format, Templates: words})
+	},
+	"email": func(c *rules.Config, ch rules.Channel, words *templates.Set) (publisher.Previewer, error) {
+		return email.Shown(ch, c.Page.URL, words), nil
+	},
+	"slack": func(_ *rules.Config, ch rules.Channel, words *templates.Set) (publisher.Previewer, error) {
+		return slack.Shown(ch, words), nil
+	},
+	"tracker": func(_ *rules.Config, ch rules.Channel, words *templates.Set) (publisher.Previewer, error) {
+		return tracker.Shown(ch, words), nil
 	},
 }
 
@@ -117,7 +128,8 @@ func (c *previewCmd) target(config *rules.Config, words *templates.Set) (name st
 				if !ok {
 					return "", nil, fmt.Errorf("a channel of type %s cannot be shown", ch.Type)
 				}
-				return ch.Name, make(ch, words), nil
+				shown, err := make(config, ch, words)
+				return ch.Name, shown, err
 			}
 			names = append(names, ch.Name)
 		}
@@ -142,7 +154,8 @@ func (c *previewCmd) target(config *rules.Config, words *templates.Set) (name st
 	if at := slices.IndexFunc(config.Channels, func(ch rules.Channel) bool { return ch.Type == kind }); at >= 0 {
 		ch = config.Channels[at]
 	}
-	return ch.Name, make(ch, words), nil
+	shown, err := make(config, ch, words)
+	return ch.Name, shown, err
 }
 
 // delivery makes what would go out.
