@@ -209,19 +209,33 @@ func (a *lane) round(ctx context.Context) (next time.Time) {
 		}
 		return time.Now().Add(outboxWait)
 	}
+	// What is less urgent waits until a row is spread over its targets: else it
+	// would overtake them meanwhile. Calls to people wait for nothing.
+	spreading := false
 	for _, r := range rows {
 		if a.flying[r.ID] {
+			spreading = spreading || a.spreads(r)
+			continue
+		}
+		if spreading && !r.Call {
 			continue
 		}
 		if room--; room < 0 {
 			break
 		}
+		spreading = spreading || a.spreads(r)
 		a.launch(ctx, r.ID, func(ctx context.Context) (busy <-chan struct{}) { return a.deliver(ctx, r, halted) })
 	}
-	if len(a.flying) >= a.manner.Lanes {
+	if spreading || len(a.flying) >= a.manner.Lanes {
 		return time.Time{} // when one has landed, there is room to look again
 	}
 	return next
+}
+
+// spreads reports whether a row is to be spread over targets.
+func (a *lane) spreads(r Row) bool {
+	_, ok := a.channel.(Spreader)
+	return ok && r.Key != "" && r.Target == ""
 }
 
 // launch runs f in a goroutine of its own. What f leaves behind, because it does
@@ -391,8 +405,8 @@ func (a *lane) publish(ctx context.Context, r Row) outcome {
 		return outcome{err: fmt.Errorf("prepare the delivery: %w", err)}
 	}
 	d.Channel, d.Key, d.Target, d.Attempt, d.At = r.Channel, r.Key, r.Target, r.Attempts+1, time.Now().UTC()
-	if all, ok := a.channel.(Spreader); ok && r.Key != "" && r.Target == "" {
-		targets, err := all.Targets(ctx, d)
+	if a.spreads(r) {
+		targets, err := a.channel.(Spreader).Targets(ctx, d)
 		if err != nil {
 			return outcome{err: fmt.Errorf("find out whom to tell: %w", err)}
 		}

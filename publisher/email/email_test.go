@@ -43,15 +43,26 @@ type post struct {
 // mailTo makes a channel for a server; change may say something else of it.
 func mailTo(t testing.TB, s *smtptest.Server, change func(*email.Config)) *post {
 	t.Helper()
-	set, err := words()
-	if err != nil {
-		t.Fatal(err)
-	}
+	return mailOn(t, newStore(t), s, change)
+}
+
+func newStore(t testing.TB) *store.DB {
+	t.Helper()
 	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "tocsin.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// mailOn is mailTo with a store that is there.
+func mailOn(t testing.TB, db *store.DB, s *smtptest.Server, change func(*email.Config)) *post {
+	t.Helper()
+	set, err := words()
+	if err != nil {
+		t.Fatal(err)
+	}
 	p := &post{TB: t, db: db, log: &bytes.Buffer{}}
 	p.config = email.Config{
 		Name: "mail", Page: "https://status.example.com", Title: "FeatureSignals status", Memory: db, Addresses: db,
@@ -515,6 +526,7 @@ func TestWhoIsLeftOut(t *testing.T) {
 }
 
 func TestMistakesShowAtTheStart(t *testing.T) {
+	db := newStore(t)
 	for name, c := range map[string]struct {
 		change func(*email.Config)
 		want   string
@@ -532,7 +544,7 @@ func TestMistakesShowAtTheStart(t *testing.T) {
 		"no list":              {func(c *email.Config) { c.Mail.Lists[0].File = "/nowhere/list" }, `list "Customers": `},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := mailTo(t, nil, nil)
+			p := mailOn(t, db, nil, nil)
 			c.change(&p.config)
 			if _, err := email.New(p.config); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
@@ -546,8 +558,9 @@ func TestMistakesShowAtTheStart(t *testing.T) {
 }
 
 func TestTheMannerOfMail(t *testing.T) {
+	db := newStore(t)
 	for _, c := range []struct{ connections, pace, lanes int }{{0, 0, 4}, {8, 0, 8}, {4, 600, 4}, {4, 6, 2}, {4, 3, 1}} {
-		p := mailTo(t, nil, func(m *email.Config) { m.Mail.Connections, m.Mail.Pace = c.connections, c.pace })
+		p := mailOn(t, db, nil, func(m *email.Config) { m.Mail.Connections, m.Mail.Pace = c.connections, c.pace })
 		if m := p.channel.Manner(); m.Lanes != c.lanes || !m.Ordered || m.Guarantee != publisher.Repeats {
 			t.Errorf("with %d connections and %d a minute it is %+v, want %d lanes", c.connections, c.pace, m, c.lanes)
 		}

@@ -26,6 +26,7 @@ func always(at string, r smtptest.Reply) func(string, string, int) *smtptest.Rep
 }
 
 func TestWhatARefusalMeans(t *testing.T) {
+	db := newStore(t)
 	for _, c := range []struct {
 		name      string
 		at        string
@@ -57,7 +58,10 @@ func TestWhatARefusalMeans(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := smtptest.New(t, smtptest.Options{Fault: always(c.at, c.reply)})
-			p := mailTo(t, s, nil)
+			p := mailOn(t, db, s, nil)
+			if _, err := db.ForgetAddress(t.Context(), "", "ada@example.net"); err != nil {
+				t.Fatal(err)
+			}
 			_, err := p.channel.Publish(t.Context(), update(1, "ada@example.net"))
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Fatalf("got %v, want %q in it", err, c.says)
@@ -101,6 +105,7 @@ func TestAnAddressThatIsRefusedThriceIsLeftOut(t *testing.T) {
 
 // A message goes over TLS that is believed, or not at all.
 func TestMailIsNeverSentInTheClear(t *testing.T) {
+	db := newStore(t)
 	for _, c := range []struct {
 		name    string
 		options smtptest.Options
@@ -119,7 +124,7 @@ func TestMailIsNeverSentInTheClear(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := smtptest.New(t, c.options)
-			p := mailTo(t, s, c.change)
+			p := mailOn(t, db, s, c.change)
 			_, err := p.channel.Publish(t.Context(), update(1, "ada@example.net"))
 			if err == nil || errors.Is(err, publisher.ErrPermanent) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("got %v, want %q in it", err, c.says)
@@ -131,7 +136,7 @@ func TestMailIsNeverSentInTheClear(t *testing.T) {
 	}
 	for mode, want := range map[string]bool{"tls": true, "none": false} {
 		s := smtptest.New(t, smtptest.Options{TLS: mode})
-		p := mailTo(t, s, func(c *email.Config) { c.Mail.TLS = mode })
+		p := mailOn(t, db, s, func(c *email.Config) { c.Mail.TLS = mode })
 		p.send(update(1, "ada@example.net"))
 		if got := s.Messages()[0].TLS; got != want {
 			t.Errorf("with tls: %s, TLS is %v", mode, got)
@@ -199,7 +204,7 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 	if n := connects.Load(); n != 2 {
 		t.Errorf("%d connections, after one was cut off", n)
 	}
-	for n := range 250 {
+	for n := range 220 {
 		p.send(update(n%3+1, "ada@example.net"))
 	}
 	if n := connects.Load(); n != 4 {

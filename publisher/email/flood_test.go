@@ -25,7 +25,7 @@ import (
 	"github.com/featuresignals/tocsin/templates"
 )
 
-var flood = flag.Int("flood", 200, "how many addresses TestAFlood has; with 1000 or more its waits are those of the service")
+var flood = flag.Int("flood", floodReaders, "how many addresses TestAFlood has; with 1000 or more its waits are those of the service")
 
 // hasty is a channel that does not wait as long as the service does between
 // attempts, so that a small flood is over in seconds.
@@ -74,9 +74,13 @@ rules:
 			b = b.With(incident.Event{Kind: incident.Sensed, Component: comp.ID, Region: r.Code, Sense: incident.SenseSeen, At: began, Began: began})
 		}
 	}
-	for n := range 150 { // that are over
+	past := 20
+	if *flood >= 1000 {
+		past = 150
+	}
+	for n := range past { // that are over
 		id := incident.ID(fmt.Sprintf("INC-2026-%04d", n+1))
-		at := began.Add(-time.Duration(150-n) * 12 * time.Hour)
+		at := began.Add(-time.Duration(past-n) * 12 * time.Hour)
 		b = b.With(incident.Event{Kind: incident.Opened, Incident: id, Component: "api", At: at, Began: at})
 		for k := range 8 {
 			b = b.With(updated(id, rules.P1, k+1, at.Add(time.Duration(k)*time.Hour)))

@@ -1,0 +1,60 @@
+package publisher_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/featuresignals/tocsin/incident"
+	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/rules"
+)
+
+// slowList is a channel whose list takes a second to read for some deliveries.
+type slowList struct {
+	many
+	slow string // key
+}
+
+func (l *slowList) Targets(ctx context.Context, d publisher.Delivery) ([]string, error) {
+	if d.Key == l.slow {
+		time.Sleep(time.Second)
+	}
+	return l.many.Targets(ctx, d)
+}
+
+// A P3 whose list is read first must not be told while the P0's is still read;
+// who is on duty is called at once.
+func TestNothingOvertakesWhatIsStillSpread(t *testing.T) {
+	tell(t, func(s *story) {
+		m := &slowList{many{fake: fake{name: "mail"}, targets: []string{"a", "b"}, manner: publisher.Manner{Lanes: 4, Ordered: true}}, "INC-2026-0001/1"}
+		var events []incident.Event
+		for _, e := range []struct {
+			key      string
+			severity rules.Severity
+		}{{"INC-2026-0003/1", rules.P3}, {"INC-2026-0002/notice/1", rules.P1}, {"INC-2026-0001/1", rules.P0}} {
+			id, _, _ := strings.Cut(e.key, "/")
+			events = append(events, incident.Event{
+				Incident: incident.ID(id), Kind: incident.Updated, Severity: e.severity, At: time.Now(),
+				Posts: []incident.Post{{Channel: "mail", Key: e.key, Due: time.Now()}},
+			})
+		}
+		if _, err := s.db.Append(s.Context(), incident.Batch{Recorded: time.Now(), Events: events}); err != nil {
+			s.Fatal(err)
+		}
+		m.began = time.Now()
+		s.start(func(l *publisher.Loop) { l.Channels = append(l.Channels, m) })
+		if got := slices.Sorted(slices.Values(m.told)); !slices.Equal(got, []string{"INC-2026-0002/notice/1 a", "INC-2026-0002/notice/1 b"}) {
+			s.Errorf("while the P0's list is read, %q were told, want the call alone", got)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		rest := m.told[2:]
+		if len(rest) != 4 || !strings.HasPrefix(rest[0], "INC-2026-0001/1 ") || !strings.HasPrefix(rest[1], "INC-2026-0001/1 ") {
+			s.Errorf("then %q were told, want the P0 first", rest)
+		}
+	})
+}
