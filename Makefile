@@ -4,7 +4,7 @@ ENGINE := engine/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
 VERIFIER := publisher/testdata/verify/node_modules/standardwebhooks/package.json
 export CGO_ENABLED ?= 0
 
-.PHONY: help build demo test bench simulate fuzz lint fmt engine
+.PHONY: help build demo test conformance flood bench simulate fuzz lint fmt engine
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -20,6 +20,13 @@ test: $(ENGINE) $(VERIFIER) ## every test, with the race detector, the real engi
 	@command -v chromium >/dev/null || (apt-get update && apt-get install -y chromium)
 	GOGC=400 CGO_ENABLED=1 TOCSIN_ENGINE_REQUIRED=1 go test -race ./... # memory is cheaper than time
 	TOCSIN_ENGINE_REQUIRED=1 go test ./publisher -run TestConformance # more crash points than the race detector lets one wait for
+
+conformance: ## channels before real servers, which it installs: Debian's Exim
+	@test -x /usr/sbin/exim4 || (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends exim4-daemon-light)
+	TOCSIN_MTA_REQUIRED=1 go test ./publisher/email -run RealServer -count 1 -v
+
+flood: ## three incidents to 5,000 addresses over a server that is slow and puts a tenth off (READERS=1000 for fewer)
+	go test ./publisher/email -run TestAFlood -count 1 -v -timeout 60m -args -flood $${READERS:-5000}
 
 bench: $(ENGINE) ## what a tick costs beside a bare scan and 20 rules asked one by one, and a month's replay (44 million spans, made once)
 	TOCSIN_ENGINE_REQUIRED=1 go test ./telemetry/signoz -run '^$$' -bench Tick -benchtime 1x -timeout 60m -v

@@ -107,6 +107,8 @@ func (d *decision) follow(id ID, before Board) {
 	case inc.State == StateResolved && was.State != StateResolved && inc.Into == "":
 		d.lastWords(inc)
 	case inc.State == StateResolved:
+	case d.inside(inc):
+		d.update(id, true, "")
 	case inc.Told() && d.seenBy(inc) != then.seenBy(was):
 		d.update(id, true, "")
 	case !inc.Told() && d.public(inc) && !inc.Withheld && inc.Draft == nil:

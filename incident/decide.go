@@ -74,7 +74,7 @@ func (d *decision) decided() []Event {
 // shows reports whether a page could look different after e.
 func shows(e Event) bool {
 	switch e.Kind {
-	case Held, Edited, Approved, Vetoed, Withdrawn, Alarmed, Paged, Escalated, Overdue, Reminded, Acknowledged, Lapsed,
+	case Held, Edited, Approved, Vetoed, Withdrawn, Alarmed, Paged, Escalated, Overdue, Reminded, Acknowledged, StoodDown, Lapsed,
 		Noted, Related, Assigned, Tasked, Ticked, Unticked, Cleared:
 		return false
 	default:
@@ -94,6 +94,12 @@ type decision struct {
 func (d *decision) say(e Event) {
 	d.events = append(d.events, e)
 	d.board = d.board.With(e)
+	switch e.Kind {
+	case Acknowledged:
+		d.standDown(e, TakenOn)
+	case Resolved, Merged:
+		d.standDown(e, AllOver)
+	}
 }
 
 // pages is the posts that every change of the board calls for: a page shows

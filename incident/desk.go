@@ -60,6 +60,8 @@ type ask struct {
 	reply  chan answer
 }
 
+func (a ask) isRound() bool { return a.config == nil && a.action == nil }
+
 type answer struct {
 	done  Done
 	board Board
@@ -168,6 +170,11 @@ const (
 	// none came, it then says what is due without knowing how things are.
 	patience = 10 * time.Second
 
+	// stall is how long it waits for the next of the minutes that are caught up
+	// with, before it does the same: none may come for long where the wall clock
+	// was put back.
+	stall = 2 * time.Minute
+
 	// glance is how long the desk sleeps at most: a timer does not follow a
 	// wall clock that is set.
 	glance = 2 * time.Second
@@ -180,7 +187,8 @@ const (
 // has one timer, for what is due first.
 func (d *Desk) Run(ctx context.Context) error {
 	defer close(d.ended)
-	patient := time.After(patience)
+	patient := time.NewTimer(patience)
+	defer patient.Stop()
 	var wait time.Time // not before, after a failure; a time that setting the clock does not move
 	for {
 		var ring <-chan time.Time
@@ -197,9 +205,15 @@ func (d *Desk) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case a := <-d.asks:
-			a.reply <- d.answer(ctx, a)
-		case <-patient:
-			d.known = d.known || len(d.latest.rounds) == 0 // else minutes are being caught up with
+			got := d.answer(ctx, a)
+			if a.isRound() && !d.known {
+				patient.Reset(stall)
+			}
+			a.reply <- got
+		case <-patient.C:
+			if !d.known {
+				d.known, d.latest = true, latest{} // what was caught up with so far is no news
+			}
 		case <-ring:
 			now := d.now()
 			if now.Before(due) {

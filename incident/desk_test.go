@@ -165,3 +165,39 @@ func TestWhatTheDeskHasBegunIsAnswered(t *testing.T) {
 		running.Wait()
 	})
 }
+
+// A round of the past was stored, the newest was not, and the wall clock was put
+// back: until it had come that far again no round came, and nothing was said.
+func TestACatchUpThatStallsKeepsNobodyWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		config := parsed(t, dependent)
+		log := &memory{judged: map[string][]time.Time{}}
+		desk, err := incident.NewDesk(ctx, incident.Options{Config: config, Log: log, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var running sync.WaitGroup
+		running.Go(func() { _ = desk.Run(ctx) })
+		at := time.Now().UTC().Truncate(time.Minute).Add(-time.Minute)
+		f := broken("db", "db", rules.P1)
+		f.At, f.LastSeen = at, at
+		if err := desk.Judge(ctx, evaluator.Round{Source: rules.SourceSpans, At: at, Lag: time.Minute, Live: true, Findings: []evaluator.Finding{f}}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute) // the words have waited, and are out
+		id := desk.Board().Open[0].ID
+		told := len(desk.Board().Open[0].Updates)
+		f.At = at.Add(time.Minute)
+		if err := desk.Judge(ctx, evaluator.Round{Source: rules.SourceSpans, At: f.At, Lag: time.Minute, Findings: []evaluator.Finding{f}}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		inc, _ := desk.Board().Find(id)
+		if told != 1 || len(inc.Updates) != 2 || len(inc.Missed) != 0 || inc.Updates[1].Trend != incident.TrendUnknown {
+			t.Errorf("after an hour in which no round came: %d updates, then %+v, missed %v", told, inc.Updates, inc.Missed)
+		}
+		cancel()
+		running.Wait()
+	})
+}

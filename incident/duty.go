@@ -187,9 +187,37 @@ func (d *decision) notify(e Event, people []rules.Person) {
 		e.Why = d.reason(inc)
 	}
 	for _, name := range channels {
-		e.Posts = append(e.Posts, Post{Channel: name, Key: fmt.Sprintf("%s%s%d", inc.ID, noticeKey, inc.Called+1), Due: d.at})
+		e.Posts = append(e.Posts, d.notice(inc, name))
 	}
 	d.say(e)
+}
+
+// notice is the delivery of the next notice of an incident to a channel.
+func (d *decision) notice(inc Incident, channel string) Post {
+	return Post{Channel: channel, Key: fmt.Sprintf("%s%s%d", inc.ID, noticeKey, inc.Called+1), Due: d.at}
+}
+
+// standDown tells where people were called that they need not come, once for
+// each channel: a pager's alert would stay open for ever. Nobody is told who was
+// not called, nor through a channel that there is no longer.
+func (d *decision) standDown(after Event, why Reason) {
+	inc := d.find(after.Incident)
+	e := Event{
+		Kind: StoodDown, Incident: inc.ID, At: d.at, By: after.By, Component: inc.Component, Severity: inc.Severity(),
+		Reason: why, To: inc.Roused, Cause: after.Cause, Why: cmp.Or(after.Why, d.reason(inc)),
+	}
+	if why == AllOver {
+		e.Severity = inc.Peak
+	}
+	for _, r := range inc.Ringing {
+		if r.Quiet && why == TakenOn || !slices.ContainsFunc(d.in.Config.Channels, func(c rules.Channel) bool { return c.Name == r.Channel }) {
+			continue
+		}
+		e.Posts = append(e.Posts, d.notice(inc, r.Channel))
+	}
+	if len(e.Posts) > 0 {
+		d.say(e)
+	}
 }
 
 // reason says in a sentence that a person can check why an incident is as bad as

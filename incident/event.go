@@ -67,6 +67,7 @@ const (
 	Overdue      Kind = "overdue"      // nobody acknowledged in time
 	Reminded     Kind = "reminded"     // whoever is on it is reminded of a promise
 	Acknowledged Kind = "acknowledged" // somebody is on it
+	StoodDown    Kind = "stood-down"   // where people were called is told that they need not come: Reason says why
 	Lapsed       Kind = "lapsed"       // an acknowledgement counts no longer
 	Noted        Kind = "noted"        // a person wrote something down; private
 	Graded       Kind = "graded"       // a person set the severity
@@ -81,6 +82,14 @@ const (
 	Ticked       Kind = "ticked"       // it is done
 	Unticked     Kind = "unticked"     // it is not done after all
 	Cleared      Kind = "cleared"      // what was still bad when a person closed its incident is well
+)
+
+// Reason is why those who were called are needed no longer.
+type Reason string
+
+const (
+	TakenOn Reason = "acknowledged" // somebody is on it
+	AllOver Reason = "over"         // it is resolved, or goes on as another incident
 )
 
 // State is where an incident stands.
@@ -181,7 +190,7 @@ type Event struct {
 	Requests  uint64         `json:"requests,omitzero"`
 	Errors    uint64         `json:"errors,omitzero"`
 	Why       string         `json:"why,omitzero"`   // private
-	Cause     ID             `json:"cause,omitzero"` // Linked: the incident that explains this one; Merged, Absorbed, Related: the other
+	Cause     ID             `json:"cause,omitzero"` // Linked: the incident that explains this one; Merged, Absorbed, Related, StoodDown: the other
 	Plan      string         `json:"plan,omitzero"`  // Muted, Entered, Left: "maintenance ID" or "silence ID"
 
 	// Of an Updated event: what the public words are made from.
@@ -194,6 +203,7 @@ type Event struct {
 	Integrity Integrity   `json:"integrity,omitzero"` // Assessed
 	Role      string      `json:"role,omitzero"`      // Escalated: who was meant; Assigned: as what
 	To        []string    `json:"to,omitzero"`        // IDs of people: who was called, or has it now
+	Reason    Reason      `json:"reason,omitzero"`    // StoodDown
 	Step      int         `json:"step,omitzero"`      // Paged: which call it is, Escalated: which of the severity's steps; both from 1
 	Forced    bool        `json:"forced,omitzero"`    // Resolved: although not all was well
 	Until     time.Time   `json:"until,omitzero"`     // Acknowledged: when it lapses; zero: at the incident's end; Held: when the words are late

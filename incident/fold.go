@@ -57,7 +57,7 @@ func (b Board) With(e Event) Board {
 }
 
 // afterwards lists what can still happen to an incident that is over.
-var afterwards = []Kind{Updated, Withdrawn, Missed, Noted, Related, Assigned, Tasked, Ticked, Unticked, Assessed}
+var afterwards = []Kind{Updated, Withdrawn, Missed, StoodDown, Noted, Related, Assigned, Tasked, Ticked, Unticked, Assessed}
 
 // Fold gives the board on which all events of a log have happened.
 func Fold(events iter.Seq2[Event, error]) (Board, error) { return Board{}.fold(events) }
@@ -98,6 +98,7 @@ func (b Board) reopen(e Event) Board {
 	in.State, in.Resolved = Investigating, time.Time{}
 	// People are called anew: who was on it may have gone to bed.
 	in.Ack, in.Answered, in.Alarms, in.Pages, in.Escalated, in.Overdue = nil, false, nil, 0, nil, false
+	in.Ringing, in.Roused, in.Earlier = nil, nil, len(in.Updates)
 	in.Draft, in.Grade, in.Forced, in.Moved = nil, nil, false, time.Time{} // a veto stands until somebody says otherwise
 	b.Past = slices.Delete(b.ours(b.Past), i, i+1)
 	b.Open = append(b.full(b.Open), in)
@@ -312,10 +313,12 @@ func (i Incident) people(e Event) Incident {
 		i.Alarms = append(slices.Clip(i.Alarms), Alarm{e.Severity, e.At})
 	case Paged:
 		i.Pages, i.LastPage = e.Step, e.At
-		return i.notice(e)
+		return i.ring(e).notice(e)
 	case Escalated:
 		i.Escalated = append(slices.Clip(i.Escalated), Rung{e.Severity, e.Step})
-		return i.notice(e)
+		return i.ring(e).notice(e)
+	case StoodDown:
+		return i.quiet(e).notice(e)
 	case Reminded:
 		i.Reminded = e.Due
 		return i.notice(e)
@@ -327,7 +330,10 @@ func (i Incident) people(e Event) Incident {
 			i.Acked = e.At
 		}
 	case Lapsed:
-		i.Ack = nil
+		i.Ack, i.Ringing = nil, slices.Clone(i.Ringing)
+		for n := range i.Ringing {
+			i.Ringing[n].Quiet = false // what they were told holds no longer
+		}
 	case Assigned:
 		return i.assigned(e)
 	case Tasked:
@@ -348,13 +354,48 @@ func (i Incident) people(e Event) Incident {
 // a month has ten thousand, which the timeline has.
 const mostNotices = 200
 
+// ring notes where a call went, and to whom.
+func (i Incident) ring(e Event) Incident {
+	i.Ringing, i.Roused = slices.Clone(i.Ringing), slices.Clip(i.Roused)
+	for _, p := range e.Posts {
+		if !p.Call() {
+			continue // a page's
+		}
+		n := slices.IndexFunc(i.Ringing, func(r Ring) bool { return r.Channel == p.Channel })
+		if n < 0 {
+			n = len(i.Ringing)
+			i.Ringing = append(i.Ringing, Ring{Channel: p.Channel})
+		}
+		i.Ringing[n].Quiet = false
+	}
+	for _, id := range e.To {
+		if !slices.Contains(i.Roused, id) {
+			i.Roused = append(i.Roused, id)
+		}
+	}
+	return i
+}
+
+// quiet notes where it was told that people need not come.
+func (i Incident) quiet(e Event) Incident {
+	if e.Reason == AllOver {
+		i.Ringing, i.Roused = nil, nil
+		return i
+	}
+	i.Ringing = slices.Clone(i.Ringing)
+	for n := range i.Ringing {
+		i.Ringing[n].Quiet = true
+	}
+	return i
+}
+
 func (i Incident) notice(e Event) Incident {
 	i.Called++
 	if n := len(i.Notices); n >= mostNotices {
 		i.Notices = i.Notices[n-mostNotices+1:]
 	}
 	i.Notices = append(slices.Clip(i.Notices), Notice{
-		Number: i.Called, At: e.At, Kind: e.Kind, To: e.To, Role: e.Role, Step: e.Step, Severity: e.Severity, Due: e.Due, Why: e.Why,
+		Number: i.Called, At: e.At, Kind: e.Kind, Reason: e.Reason, To: e.To, Role: e.Role, Step: e.Step, Severity: e.Severity, Due: e.Due, Why: e.Why,
 		Reached: slices.ContainsFunc(e.Posts, func(p Post) bool { return p.Key != "" }), // those without are pages'
 	})
 	return i

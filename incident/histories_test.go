@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"runtime"
@@ -31,6 +32,7 @@ import (
 var (
 	deskHistories = flag.Int("desk-histories", 24, "how many random histories the desk lives through on a log in memory")
 	onSQLite      = flag.Int("on-sqlite", 2, "how many of them again on SQLite")
+	oneHistory    = flag.Int64("history", -1, "the number of the one that is lived through alone")
 )
 
 // What the desk promises holds through whatever happens: the desk itself runs,
@@ -46,6 +48,10 @@ func TestHistories(t *testing.T) {
 
 func playHistories(t *testing.T, n int, sqlite bool, all *tally) {
 	var next atomic.Int64
+	if *oneHistory >= 0 {
+		next.Store(*oneHistory)
+		n = min(n, 1) * int(*oneHistory+1)
+	}
 	for worker := range runtime.GOMAXPROCS(0) {
 		t.Run(fmt.Sprint(worker), func(t *testing.T) {
 			t.Parallel()
@@ -55,6 +61,11 @@ func playHistories(t *testing.T, n int, sqlite bool, all *tally) {
 					return
 				}
 				synctest.Test(t, func(t *testing.T) {
+					defer func() {
+						if t.Failed() {
+							t.Logf("this was history %d; -history %[1]d plays it alone", seed)
+						}
+					}()
 					h := newHistory(t, uint64(seed), sqlite)
 					h.live()
 					h.check()
@@ -71,6 +82,7 @@ type tally struct {
 	histories, incidents, promises, kept, missed, pages, acks, lapses  int
 	restarts, refusedWrites, tornWrites, forward, back, deeds, refused int
 	held, vetoed, private, eased, forced, merged                       int
+	stoodDown, overAndOut, insideOpened                                int
 }
 
 func (a *tally) add(b *tally) {
@@ -105,6 +117,9 @@ func (a *tally) fields() []count {
 		{"deeds of people", &a.deeds, false},
 		{"refused deeds", &a.refused, false},
 		{"held words", &a.held, false},
+		{"stand-downs since somebody is on it", &a.stoodDown, false},
+		{"stand-downs since it is over", &a.overAndOut, false},
+		{"beginnings told inside", &a.insideOpened, false},
 		{"vetoes", &a.vetoed, true},
 		{"private incidents", &a.private, true},
 		{"severities eased", &a.eased, false},
@@ -206,12 +221,12 @@ components: [{id: db, name: Database}, {id: api, name: API, depends_on: [db]}, {
 regions: [{code: eu, name: Europe}, {code: us, name: United States}]
 channels:
   status: {type: page, folder: /tmp/page}
-  hook: {type: webhook, url: "https://hook.example.com", secret_file: /secret, severities: [P0, P1, P3]}
+  hook: {type: webhook, url: "https://hook.example.com", secret_file: /secret, severities: [P0, P1, P3, P4]}
   pager: {type: webhook, url: "https://pager.example.com", secret_file: /secret, severities: [P0]}
 rules:
   - {id: db, component: db, signal: error_rate, where: {services: [db]}, window: 1m, levels: {P0: {above: 50%, for: 2m}, P2: {above: 5%, for: 2m}}, recover: {below: 1%, for: 4m}}
   - {id: api, component: api, signal: error_rate, where: {services: [api]}, window: 1m, levels: {P0: {above: 50%, for: 2m}, P1: {above: 20%, for: 2m}, P2: {above: 5%, for: 2m}}, recover: {below: 1%, for: 4m}}
-  - {id: app, component: app, signal: p99, where: {services: [app]}, window: 1m, levels: {P1: {above: 5s, for: 2m}, P3: {above: 1s, for: 2m}}, recover: {below: 500ms, for: 4m}}
+  - {id: app, component: app, signal: p99, where: {services: [app]}, window: 1m, levels: {P1: {above: 5s, for: 2m}, P3: {above: 1s, for: 2m}, P4: {above: 800ms, for: 2m}}, recover: {below: 500ms, for: 4m}}
 `
 
 // historyConfig is the built-in scale with shorter cadences, now and then with
@@ -538,6 +553,8 @@ func (h *history) check() {
 	keys := map[string]bool{}
 	acked := map[incident.ID]incident.Event{}
 	said := map[incident.ID]time.Time{}
+	calls := callsMade{}
+	began := map[incident.ID]int{} // how many updates there were when it was opened, or opened again
 	wrong := func(e incident.Event, format string, args ...any) {
 		h.Helper()
 		h.Errorf("%s: %s", e.Line(time.Time{}), fmt.Sprintf(format, args...))
@@ -559,7 +576,19 @@ func (h *history) check() {
 			}
 		}
 		h.checkSeverity(e, was, is, wrong)
+		if why := calls.with(e); why != "" {
+			wrong(e, "%s", why)
+		}
 		switch e.Kind {
+		case incident.StoodDown:
+			if e.Reason == incident.AllOver {
+				h.tally.overAndOut++
+			} else {
+				h.tally.stoodDown++
+			}
+		case incident.Reopened:
+			began[e.Incident] = len(was.Updates)
+			delete(acked, e.Incident)
 		case incident.Opened:
 			h.tally.incidents++
 			if e.Private {
@@ -575,7 +604,7 @@ func (h *history) check() {
 				wrong(e, "the acknowledgement %+v counts still", ack)
 			}
 			delete(acked, e.Incident)
-		case incident.Reopened, incident.Resolved, incident.Merged:
+		case incident.Resolved, incident.Merged:
 			delete(acked, e.Incident)
 			if e.Forced {
 				h.tally.forced++
@@ -601,6 +630,12 @@ func (h *history) check() {
 			u := e.Update
 			if was.Private {
 				wrong(e, "it is private")
+			}
+			if u.Inside && u.State != incident.StateResolved {
+				h.tally.insideOpened++
+				if len(was.Updates) != began[e.Incident] || h.config.Policies[was.Peak].Public {
+					wrong(e, "its beginning was told before, or customers read of it")
+				}
 			}
 			if was.Withheld && e.By.Person() == "" {
 				wrong(e, "a person decided against it")
@@ -635,6 +670,11 @@ func (h *history) check() {
 		}
 		board, last = next, e.Recorded
 	}
+	for id, c := range calls {
+		if c.owed != "" {
+			h.Errorf("%s: it is %s, and nobody told %v", id, c.owed, c.ringing)
+		}
+	}
 	for _, inc := range board.Open {
 		if end := h.now(); !inc.Promise.IsZero() && end.After(inc.Promise.Add(5*time.Second)) {
 			h.Errorf("%s: the promise of %s is open at %s", inc.ID, inc.Promise, end)
@@ -649,6 +689,74 @@ func (h *history) check() {
 		}
 		h.Logf("%s\nlast %s", strings.Join(lines, "\n"), last)
 	}
+}
+
+// callsMade is, for each incident, where people were called since it was opened,
+// and where they still think that they are needed.
+type callsMade map[incident.ID]*called
+
+type called struct {
+	channels, ringing map[string]bool
+	owed              incident.Reason // what the channels are to be told next
+}
+
+// with takes in an event, and says what is wrong with it: each channel that
+// carried a call is told once that somebody is on it, once that it is over, and
+// nothing else.
+func (c callsMade) with(e incident.Event) string {
+	if e.Incident == "" {
+		return ""
+	}
+	i := c[e.Incident]
+	if i == nil {
+		i = &called{channels: map[string]bool{}, ringing: map[string]bool{}}
+		c[e.Incident] = i
+	}
+	carries := map[string]bool{}
+	for _, p := range e.Posts {
+		if p.Call() {
+			carries[p.Channel] = true
+		}
+	}
+	if e.Kind != incident.StoodDown && i.owed != "" {
+		return fmt.Sprintf("it is %s, and %v are not told", i.owed, i.ringing)
+	}
+	switch e.Kind {
+	case incident.Paged, incident.Escalated:
+		for name := range carries {
+			i.channels[name], i.ringing[name] = true, true
+		}
+	case incident.Lapsed:
+		i.ringing = maps.Clone(i.channels)
+	case incident.Acknowledged:
+		if len(i.ringing) > 0 {
+			i.owed = incident.TakenOn
+		}
+	case incident.Resolved, incident.Merged:
+		i.ringing = maps.Clone(i.channels)
+		if len(i.ringing) > 0 {
+			i.owed = incident.AllOver
+		}
+	case incident.Reopened:
+		if len(i.channels) > 0 {
+			return fmt.Sprintf("%v were never told that it was over", i.channels)
+		}
+	case incident.StoodDown:
+		owed, ringing := i.owed, i.ringing
+		i.owed, i.ringing = "", map[string]bool{}
+		if owed == incident.AllOver {
+			i.channels = map[string]bool{}
+		}
+		if e.Reason != owed || !maps.Equal(carries, ringing) {
+			return fmt.Sprintf("owed was %q to %v", owed, ringing)
+		}
+	case incident.Reminded:
+	default:
+		if len(carries) > 0 {
+			return "it calls people"
+		}
+	}
+	return ""
 }
 
 // checkSeverity: the machine eases a severity only after its soak.

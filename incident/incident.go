@@ -19,6 +19,7 @@ type Incident struct {
 	Peak      rules.Severity
 	Causes    []Cause // in the order in which they came
 	Updates   []Update
+	Earlier   int // how many of Updates were made before it was opened again; 0 if it was not
 
 	// ExplainedBy is the incident of a component that this one's depends on,
 	// which broke in the same region; "" if there was none.
@@ -49,8 +50,10 @@ type Incident struct {
 	Escalated []Rung
 	Overdue   bool      // nobody acknowledged in time
 	Reminded  time.Time // the promise that somebody was last reminded of
-	Called    int       // how many calls there were
+	Called    int       // how many calls there were, and words that they are over
 	Notices   []Notice  // the newest of them, oldest first
+	Ringing   []Ring    // where calls went since it was opened, or opened again
+	Roused    []string  // IDs of the people whom they were for
 	Tasks     []Todo
 
 	// When it came so far for the first time; zero: not yet.
@@ -107,11 +110,18 @@ type Rung struct {
 	Step     int // from 1
 }
 
-// Notice is a call to people.
+// Ring is a channel that calls went to.
+type Ring struct {
+	Channel string
+	Quiet   bool // it was told since the last of them that somebody is on it
+}
+
+// Notice is a call to people, or the word that it is over.
 type Notice struct {
 	Number   int // from 1
 	At       time.Time
-	Kind     Kind // Paged, Escalated, Reminded
+	Kind     Kind   // Paged, Escalated, Reminded, StoodDown
+	Reason   Reason // StoodDown
 	Severity rules.Severity
 	To       []string // IDs of people
 	Role     string

@@ -94,6 +94,8 @@ func (e Event) ofPeople(at func(time.Time) string) string {
 		return fmt.Sprintf(" to %s: %s", e.Role, to)
 	case Reminded:
 		return fmt.Sprintf(" %s of %s", to, at(e.Due))
+	case StoodDown:
+		return fmt.Sprintf(" %s, %s", to, e.Reason)
 	case Acknowledged:
 		if e.Until.IsZero() {
 			return ""

@@ -28,7 +28,9 @@ func (d *decision) speak(id ID, before Board, r evaluator.Round) {
 	d.missed(inc)
 	switch {
 	case d.inside(inc):
-		d.update(id, r.Live, "")
+		if r.Live || inc.State == StateResolved { // what channels would not hear of is not said: a later round says it
+			d.update(id, r.Live, "")
+		}
 		return
 	case !d.public(inc):
 		return
@@ -120,11 +122,15 @@ func (d *decision) public(inc Incident) bool {
 	return !inc.Private && (d.customers(inc.Severity()) || inc.Told() || inc.Draft != nil && d.customers(inc.Peak))
 }
 
-// inside reports whether the end of an incident that customers never read of is
-// told on its channels.
+// inside reports whether the beginning or the end of an incident that customers
+// never read of is to be told on its channels now.
 func (d *decision) inside(inc Incident) bool {
-	return inc.State == StateResolved && !inc.Private && inc.Into == "" && !d.customers(inc.Peak) && !inc.Told() && d.in.Config.Policies[inc.Peak].OnResolved &&
-		len(d.posts(inc, Update{})) > 0
+	policy := d.in.Config.Policies[inc.Peak]
+	due := policy.OnOpened && len(inc.Updates) == inc.Earlier
+	if inc.State == StateResolved {
+		due = policy.OnResolved
+	}
+	return due && !inc.Private && inc.Into == "" && !d.customers(inc.Peak) && !inc.Told() && len(d.posts(inc, Update{})) > 0
 }
 
 // explained reports whether another incident speaks for this one: nothing was
@@ -224,7 +230,7 @@ func (d *decision) update(id ID, live bool, text string) {
 			u.PostMortem = inc.Resolved.Add(after)
 		}
 	}
-	if live && inc.State != StateResolved {
+	if live && inc.State != StateResolved && !u.Inside {
 		u.Every = d.every(inc)
 		u.Next = d.promise(inc, u.Said, u.Every)
 	}
@@ -273,12 +279,17 @@ func (d *decision) promise(inc Incident, said time.Time, every time.Duration) ti
 	return next
 }
 
-// posts is the deliveries of an update: everybody who heard of the incident at
-// its worst hears of it to the end. Pages are not among them: they show the
+// posts is the deliveries of an update: everybody who heard of the incident, at
+// its worst or before customers read of it, hears of it to the end. Pages are not among them: they show the
 // whole board, whatever changed.
 func (d *decision) posts(inc Incident, u Update) []Post {
 	var posts []Post
 	heard := d.in.Config.Hears(inc.Peak)
+	for _, u := range inc.Updates {
+		if u.Inside {
+			heard = append(slices.Clip(heard), d.in.Config.Hears(u.Severity)...)
+		}
+	}
 	for _, c := range d.in.Config.Channels {
 		if c.Type != "page" && slices.Contains(heard, c.Name) {
 			posts = append(posts, Post{Channel: c.Name, Key: fmt.Sprintf("%s/%d", inc.ID, u.Number), Due: d.at})
@@ -320,6 +331,9 @@ func (d *decision) trend(inc Incident, f facts, u Update) Trend {
 			return TrendGone
 		}
 		return TrendOver
+	}
+	if u.Inside && len(inc.Updates) > 0 {
+		return TrendBack // its beginning is told once, unless it began anew
 	}
 	last, told := inc.last()
 	switch {

@@ -32,9 +32,12 @@ type Loop struct {
 	// Key, Attempt and At.
 	Prepare func(ctx context.Context, r Row) (Delivery, error)
 
-	Count  func(channel, result string) // called for each attempt, as Metrics.Count; may be nil
-	Logger *slog.Logger                 // nil: slog.Default()
-	Point  func(name string)            // nil in production; crash tests stop here: "before send", "after send", "after receipt"
+	Count func(channel, result string) // called for each attempt, as Metrics.Count; may be nil
+	// Took is called with how long each attempt took, Delivered with how long after
+	// it was first due a delivery went out; as those of Metrics. Both may be nil.
+	Took, Delivered func(channel string, d time.Duration)
+	Logger          *slog.Logger      // nil: slog.Default()
+	Point           func(name string) // nil in production; crash tests stop here: "before send", "after send", "after receipt"
 
 	once  sync.Once
 	lanes []*lane
@@ -55,6 +58,7 @@ const (
 	resultSent   = "sent"
 	resultFailed = "failed" // and will be tried again
 	resultDead   = "dead"   // and will not
+	resultMoot   = "moot"   // it need not go out any more
 )
 
 // lane is one channel's way through the loop. All of it but the two channels that
@@ -80,6 +84,12 @@ func (l *Loop) setUp() {
 		}
 		if l.Count == nil {
 			l.Count = func(string, string) {}
+		}
+		if l.Took == nil {
+			l.Took = func(string, time.Duration) {}
+		}
+		if l.Delivered == nil {
+			l.Delivered = func(string, time.Duration) {}
 		}
 		if l.Point == nil {
 			l.Point = func(string) {}
@@ -220,13 +230,13 @@ func (a *lane) round(ctx context.Context) (next time.Time) {
 func (a *lane) launch(ctx context.Context, id int64, f func(context.Context) (busy <-chan struct{})) {
 	a.flying[id] = true
 	go func() {
+		defer func() { a.landed <- id }()
 		if busy := f(ctx); busy != nil {
 			select {
 			case <-busy:
 			case <-ctx.Done():
 			}
 		}
-		a.landed <- id
 	}()
 }
 
@@ -255,7 +265,10 @@ func (a *lane) deliver(ctx context.Context, r Row, halted string) (busy <-chan s
 		})
 		a.Point("after spread")
 	case err == nil:
-		a.Count(r.Channel, resultSent)
+		a.Count(r.Channel, out.result)
+		if out.result == resultSent && !r.Queued.IsZero() {
+			a.Delivered(r.Channel, max(0, time.Since(r.Queued)))
+		}
 		a.record(ctx, "the receipt", func(ctx context.Context) error {
 			return a.Outbox.Done(ctx, r.ID, out.seq, out.receipt, time.Now())
 		})
@@ -306,7 +319,7 @@ func (a *lane) render(ctx context.Context) (busy <-chan struct{}) {
 	out := a.send(ctx, r)
 	switch {
 	case out.err == nil:
-		a.Count(r.Channel, resultSent)
+		a.Count(r.Channel, out.result)
 	case ctx.Err() == nil:
 		a.Count(r.Channel, resultFailed)
 		a.logger.Warn("the page could not be rendered again", "err", out.err)
@@ -318,6 +331,7 @@ func (a *lane) render(ctx context.Context) (busy <-chan struct{}) {
 type outcome struct {
 	seq     uint64 // of the newest event that the delivery stands for
 	receipt string
+	result  string // where err is nil: what it is counted as
 	targets []string
 	spread  bool // nothing was sent: the row is to be spread over targets
 	err     error
@@ -370,6 +384,9 @@ func (a *lane) publish(ctx context.Context, r Row) outcome {
 		}
 		return outcome{err: errEarly}
 	}
+	if errors.Is(err, ErrMoot) {
+		return outcome{seq: d.Seq, receipt: shorten(err.Error()), result: resultMoot}
+	}
 	if err != nil {
 		return outcome{err: fmt.Errorf("prepare the delivery: %w", err)}
 	}
@@ -382,12 +399,14 @@ func (a *lane) publish(ctx context.Context, r Row) outcome {
 		return outcome{targets: targets, spread: true}
 	}
 	a.Point("before send")
+	began := time.Now()
+	defer func() { a.Took(r.Channel, time.Since(began)) }()
 	receipt, err := a.channel.Publish(ctx, d)
 	if err != nil {
 		return outcome{err: err}
 	}
 	a.Point("after send")
-	return outcome{seq: d.Seq, receipt: receipt}
+	return outcome{seq: d.Seq, receipt: receipt, result: resultSent}
 }
 
 // record stores what became of a delivery, and keeps at it: as long as it is

@@ -260,6 +260,51 @@ func TestPrepareThatFailsIsAFailureOfThatDelivery(t *testing.T) {
 	})
 }
 
+func TestTheLoopTellsHowLongAttemptsAndDeliveriesTake(t *testing.T) {
+	tell(t, func(s *story) {
+		hook := &fake{name: "hook", answer: func(_ context.Context, d publisher.Delivery) error {
+			time.Sleep(2 * time.Second)
+			if d.Attempt == 1 {
+				return errors.New("no answer")
+			}
+			return nil
+		}}
+		var took, delivered []time.Duration
+		s.start(func(l *publisher.Loop) {
+			l.Took = func(_ string, d time.Duration) { took = append(took, d) }
+			l.Delivered = func(_ string, d time.Duration) { delivered = append(delivered, d) }
+		}, hook)
+		s.post(incident.Post{Channel: "hook", Key: "a"})
+		time.Sleep(time.Minute)
+		if len(took) != 2 || took[0] != 2*time.Second || took[1] != 2*time.Second {
+			s.Errorf("two attempts of two seconds took %v", took)
+		}
+		if len(delivered) != 1 || !about(delivered[0], 9*time.Second) { // with the wait between them
+			s.Errorf("it went out after %v", delivered)
+		}
+	})
+}
+
+func TestWhatIsMootIsDoneWithoutBeingSent(t *testing.T) {
+	tell(t, func(s *story) {
+		hook := &fake{name: "hook"}
+		counted := ""
+		s.start(func(l *publisher.Loop) {
+			l.Prepare = func(_ context.Context, r publisher.Row) (publisher.Delivery, error) {
+				return publisher.Delivery{Seq: r.Seq}, fmt.Errorf("%w: it is over", publisher.ErrMoot)
+			}
+			l.Count = func(_, result string) { counted += result + " " }
+		}, hook)
+		s.post(incident.Post{Channel: "hook", Key: "INC-2026-0001/notice/1"})
+		if got := hook.got(); len(got) != 0 || counted != "moot " {
+			s.Errorf("got %v, counted as %q", got, counted)
+		}
+		if q := s.queue("hook"); q.Waiting != 0 || q.Dead != 0 {
+			s.Errorf("the queue is %+v", q)
+		}
+	})
+}
+
 func TestARowWaitsForItsEventToBeApplied(t *testing.T) {
 	tests := []struct {
 		name    string

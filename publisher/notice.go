@@ -2,6 +2,7 @@ package publisher
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,10 +20,13 @@ func (v view) notice(i incident.Incident, n incident.Notice, at time.Time) templ
 	}
 	rule := v.worstRule(i)
 	out := templates.Notice{
-		ID: string(i.ID), Number: n.Number, Kind: string(n.Kind), At: n.At, Private: i.Private, State: string(i.State),
-		Severity: severity.String(), Title: v.symptom(i, rule), Began: i.Began, Detected: i.Detected, Summary: n.Why,
-		Role: n.Role, Step: n.Step, Due: n.Due, Runbook: rule.Runbook, SigNoz: v.config.SigNoz.URL,
+		ID: string(i.ID), Number: n.Number, Kind: string(n.Kind), At: n.At, Private: i.Private, State: string(i.State), Into: string(i.Into),
+		Severity: severity.String(), Title: line(v.symptom(i, rule)), Began: i.Began, Detected: i.Detected, Summary: line(n.Why),
+		Role: line(n.Role), Step: n.Step, Due: n.Due, Runbook: rule.Runbook, SigNoz: v.config.SigNoz.URL,
 		Component: v.title(i.Component),
+	}
+	if n.Kind == incident.StoodDown {
+		out.Kind = string(n.Reason)
 	}
 	for _, id := range i.Components {
 		if id != i.Component {
@@ -30,7 +34,7 @@ func (v view) notice(i incident.Incident, n incident.Notice, at time.Time) templ
 		}
 	}
 	for _, code := range i.Regions() {
-		name := code
+		name := line(code)
 		if r := v.region(code); r != otherRegion {
 			name = r.Name
 		}
@@ -41,7 +45,7 @@ func (v view) notice(i incident.Incident, n incident.Notice, at time.Time) templ
 		out.To = append(out.To, v.person(id))
 	}
 	if a := i.Ack; a != nil && (a.Until.IsZero() || a.Until.After(at)) {
-		out.Acked = cmp.Or(v.person(a.By.Person()), string(a.By))
+		out.Acked = line(cmp.Or(v.person(a.By.Person()), string(a.By)))
 	} else {
 		out.AckBy, _ = i.AckBy(v.config)
 	}
@@ -54,10 +58,34 @@ func (v view) notice(i incident.Incident, n incident.Notice, at time.Time) templ
 	return out
 }
 
+// moot says why a notice is not to go out any more: what is told later, or was
+// told meanwhile, says more. A call that comes after the word that it is over
+// would leave a pager's alert open for ever.
+func moot(i incident.Incident, n incident.Notice) string {
+	over := i.State == incident.StateResolved
+	later := func(why incident.Reason) bool {
+		return slices.ContainsFunc(i.Notices, func(x incident.Notice) bool {
+			return x.Number > n.Number && x.Kind == incident.StoodDown && x.Reason == why
+		})
+	}
+	switch {
+	case n.Kind == incident.StoodDown && n.Reason == incident.AllOver && !over:
+		return "it was opened again meanwhile"
+	case over && later(incident.AllOver):
+		return "it is over, which is told by itself"
+	case n.Kind == incident.StoodDown && n.Reason == incident.TakenOn && !over && i.Ack == nil:
+		return "the acknowledgement counts no longer"
+	case (n.Kind == incident.Paged || n.Kind == incident.Escalated) && !over && i.Ack != nil && later(incident.TakenOn):
+		return "somebody is on it, which is told by itself"
+	default:
+		return ""
+	}
+}
+
 // person gives a person's name, or the ID of one who is no longer configured.
 func (v view) person(id string) string {
 	p, _ := v.config.Person(id)
-	return cmp.Or(p.Name, id)
+	return line(cmp.Or(p.Name, id))
 }
 
 // symptom says in a few words what is wrong: as a person put it, as customers

@@ -3,6 +3,7 @@ package publisher
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +64,82 @@ func TestACallSaysWhatIsToBeKnown(t *testing.T) {
 	got := fmt.Sprintf("%v %s, %s, %v %v %v %v", n.Private, n.Title, n.Acked, n.AckBy.IsZero(), n.WarRoom == "", n.To, n.Regions)
 	if want := "true security, Ann Lee, true true [Bo Chen gone] [Europe]"; got != want {
 		t.Errorf("of a private one is told %s, want %s", got, want)
+	}
+}
+
+// Who was called hears that somebody is on it, and that it is over.
+func TestWhoWasCalledIsToldThatTheyNeedNotCome(t *testing.T) {
+	c, b := calling(t)
+	i := &b.Open[0]
+	i.Ack = &incident.Ack{By: incident.Person("bo"), At: noon}
+	i.Notices = append(i.Notices, incident.Notice{Number: 3, At: noon, Kind: incident.StoodDown, Reason: incident.TakenOn, To: []string{"ann", "bo"}})
+	told := func(row string) (templates.Notice, error) {
+		t.Helper()
+		d, err := Prepare(c, b, Row{Channel: "pager", Key: "INC-2026-0007/notice/" + row}, noon, noon.Add(time.Minute))
+		if err != nil {
+			return templates.Notice{}, err
+		}
+		if len(d.People) != 2 {
+			t.Errorf("it goes to %v", d.People)
+		}
+		return *d.Notice, nil
+	}
+	n, err := told("3")
+	if err != nil || n.Kind != "acknowledged" || n.Head() != "P1 (acknowledged by Bo Chen) API in Europe and lab-7" {
+		t.Errorf("%s %q %v", n.Kind, n.Head(), err)
+	}
+	b.Past, b.Open = b.Open, nil
+	i = &b.Past[0]
+	i.State, i.Into = incident.StateResolved, "INC-2026-0009"
+	i.Notices = append(i.Notices, incident.Notice{Number: 4, At: noon, Kind: incident.StoodDown, Reason: incident.AllOver, To: []string{"ann", "bo"}})
+	n, err = told("4")
+	if err != nil || n.Kind != "over" || n.Head() != "P1 (over) API in Europe and lab-7" || n.Into != "INC-2026-0009" {
+		t.Errorf("%s %q %q %v", n.Kind, n.Head(), n.Into, err)
+	}
+}
+
+// What comes late does not undo what came meanwhile: a pager that was away for an
+// hour rings for nothing that is over, and closes nothing that is open again.
+func TestWhatIsNotSoAnyMoreIsNotTold(t *testing.T) {
+	down := func(number int, why incident.Reason) incident.Notice {
+		return incident.Notice{Number: number, Kind: incident.StoodDown, Reason: why}
+	}
+	page := func(number int) incident.Notice { return incident.Notice{Number: number, Kind: incident.Paged} }
+	ack := &incident.Ack{By: incident.Person("ann")}
+	for _, c := range []struct {
+		name    string
+		state   incident.State
+		ack     *incident.Ack
+		notices []incident.Notice
+		want    string // numbers of the notices that go out
+	}{
+		{"a call goes out", incident.Investigating, nil, []incident.Notice{page(1)}, "1"},
+		{"a call that somebody has taken on does not", incident.Investigating, ack, []incident.Notice{page(1), down(2, incident.TakenOn)}, "2"},
+		{"a call that comes after it was taken on does", incident.Investigating, ack, []incident.Notice{page(1), down(2, incident.TakenOn), page(3)}, "2 3"},
+		{"once that lapses, calls go out and the word does not", incident.Investigating, nil, []incident.Notice{page(1), down(2, incident.TakenOn), page(3)}, "1 3"},
+		{"at the end there is one word", incident.StateResolved, ack, []incident.Notice{page(1), down(2, incident.TakenOn), down(3, incident.AllOver)}, "3"},
+		{"what was over before there was such a word is told as it was", incident.StateResolved, ack, []incident.Notice{page(1)}, "1"},
+		{"what is open again is not over", incident.Investigating, nil, []incident.Notice{page(1), down(2, incident.AllOver), page(3)}, "1 3"},
+		{"a reminder goes out", incident.Identified, ack, []incident.Notice{down(1, incident.TakenOn), {Number: 2, Kind: incident.Reminded}}, "1 2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			config, b := calling(t)
+			i := b.Open[0]
+			i.State, i.Ack, i.Notices = c.state, c.ack, c.notices
+			b.Open[0] = i
+			var got []string
+			for _, n := range c.notices {
+				_, err := Prepare(config, b, Row{Key: fmt.Sprintf("INC-2026-0007/notice/%d", n.Number)}, noon, noon)
+				if err == nil {
+					got = append(got, fmt.Sprint(n.Number))
+				} else if !errors.Is(err, ErrMoot) {
+					t.Error(err)
+				}
+			}
+			if strings.Join(got, " ") != c.want {
+				t.Errorf("%s go out, want %s", got, c.want)
+			}
+		})
 	}
 }
 

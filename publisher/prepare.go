@@ -80,6 +80,9 @@ func prepare(c *rules.Config, b incident.Board, r Row, at time.Time, project fun
 		if at < 0 {
 			return d, fmt.Errorf("there is no notice %s: %w", r.Key, ErrPermanent)
 		}
+		if why := moot(i, i.Notices[at]); why != "" {
+			return d, fmt.Errorf("%w: %s", ErrMoot, why)
+		}
 		d.Notice = new(v.notice(i, i.Notices[at], d.At))
 		for _, id := range i.Notices[at].To {
 			if p, ok := c.Person(id); ok {

@@ -29,7 +29,7 @@ var otherRegion = templates.Region{Code: "other", Name: "Other regions"}
 func Project(c *rules.Config, b incident.Board, judged, at time.Time) templates.Public {
 	v := newView(c, b)
 	p := templates.Public{
-		Organisation: c.Organisation, Title: c.Page.Title, URL: c.Page.URL, Support: c.Page.Support,
+		Organisation: line(c.Organisation), Title: line(c.Page.Title), URL: line(c.Page.URL), Support: line(c.Page.Support),
 		Rendered: at, Checked: judged, Since: b.Since, Blind: b.Blind,
 	}
 	if !judged.IsZero() {
@@ -102,7 +102,7 @@ func (v view) open() []incident.Incident {
 // region gives the public face of a region's code.
 func (v view) region(code string) templates.Region {
 	if r, ok := v.config.Region(code); ok {
-		return templates.Region{Code: r.Code, Name: r.Name}
+		return templates.Region{Code: line(r.Code), Name: line(r.Name)}
 	}
 	return otherRegion
 }
@@ -145,7 +145,7 @@ func (v view) name(code string) templates.Region {
 }
 
 func (v view) component(c rules.Component, regions []templates.Region) templates.Component {
-	out := templates.Component{ID: c.ID, Name: c.Name, Description: c.Description}
+	out := templates.Component{ID: line(c.ID), Name: line(c.Name), Description: line(c.Description)}
 	for _, r := range regions {
 		out.Cells = append(out.Cells, v.cell(c.ID, r))
 	}
@@ -319,7 +319,7 @@ func (v view) incident(i incident.Incident, updates []incident.Update) templates
 		out.State = string(incident.StateResolved)
 	}
 	about, _ := v.config.Component(i.Component)
-	out.Component = templates.Component{ID: i.Component, Name: v.title(i.Component), Description: about.Description}
+	out.Component = templates.Component{ID: line(i.Component), Name: v.title(i.Component), Description: line(about.Description)}
 	for n, u := range updates {
 		said := v.update(i, u)
 		switch {
@@ -333,7 +333,9 @@ func (v view) incident(i incident.Incident, updates []incident.Update) templates
 	slices.Reverse(out.Updates)
 	last := updates[len(updates)-1]
 	newest := out.Updates[0]
-	out.Also = v.merged(i, last.Said)
+	for _, id := range v.merged(i, last.Said) {
+		out.Also = append(out.Also, line(id))
+	}
 	out.Severity, out.Status, out.Regions, out.AllRegions = newest.Severity, newest.Status, newest.Regions, newest.AllRegions
 	out.Symptom, out.Workaround, out.Next, out.Every = newest.Symptom, newest.Workaround, newest.Next, newest.Every
 	if isOpen(i) {
@@ -396,10 +398,20 @@ func (v view) merged(i incident.Incident, at time.Time) []string {
 // title gives a component's name, or its ID once it is no longer configured.
 func (v view) title(id string) string {
 	if c, ok := v.config.Component(id); ok {
-		return c.Name
+		return line(c.Name)
 	}
-	return id
+	return line(id)
 }
+
+// mostOfLine is more characters than configuration and forms let a name or a
+// sentence have.
+const mostOfLine = 500
+
+// line gives words as they stand in what is published. Whoever writes them is told
+// what is not fit; this is the wall behind it, so that no store and no
+// configuration, however it came to hold them, brings a line break, what nobody
+// can see, or a megabyte into any channel.
+func line(words string) string { return templates.Line(mostOfLine, words) }
 
 // worst lists the regions that demand an update's severity. How far an outage
 // reaches is said of them: a milder trouble elsewhere does not widen it.
@@ -427,8 +439,8 @@ func (v view) all(codes []string) bool {
 func (v view) update(i incident.Incident, u incident.Update) templates.Update {
 	out := templates.Update{
 		Number: u.Number, ID: fmt.Sprintf("%s-%d", i.ID, u.Number), State: string(u.State), Severity: u.Severity.String(),
-		Symptom: u.Words.Symptom, Impact: u.Words.Impact, Workaround: u.Words.Workaround,
-		Integrity: integrity(u.Integrity), Text: templates.Plain(u.Text),
+		Symptom: line(u.Words.Symptom), Impact: line(u.Words.Impact), Workaround: line(u.Words.Workaround),
+		Integrity: integrity(u.Integrity), Text: templates.Paragraphs(u.Text),
 		Figure: figure(u), Trend: string(u.Trend), Calm: u.Calm, Watching: u.Watching,
 		Said: u.Said, AsOf: u.AsOf, Blind: u.Blind, Late: u.Late, Next: u.Next, Every: u.Every,
 		PostMortem: u.PostMortem, Into: v.into(u.Into),

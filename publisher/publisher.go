@@ -114,6 +114,10 @@ var ErrPermanent = errors.New("permanent")
 // permanent, too.
 var ErrGone = fmt.Errorf("%w: the target wants no more deliveries", ErrPermanent)
 
+// ErrMoot marks a delivery that need not go out any more: what is said by itself
+// later makes it untrue. It is as good as delivered.
+var ErrMoot = errors.New("it need not go out any more")
+
 // RetryAfter is a failure whose target said when to come back.
 type RetryAfter struct {
 	Wait time.Duration
@@ -136,6 +140,7 @@ type Row struct {
 	Severity rules.Severity // the worse, the sooner
 	Call     bool           // it calls people
 	Due      time.Time      // not before
+	Queued   time.Time      // when it was first due
 	Attempts int            // so far
 	LastErr  string
 }

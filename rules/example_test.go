@@ -97,6 +97,43 @@ func TestTheExampleJudgesWhatCustomersDo(t *testing.T) {
 	}
 }
 
+// The runbook's table of who hears of what (duty B21), and by what people are
+// called.
+func TestTheExampleTellsWhoeverTheRunbookNames(t *testing.T) {
+	c := example(t)
+	for s, want := range map[Severity][]string{
+		P0: {"status", "slack", "email"}, P1: {"status", "slack"}, P2: {"status"}, P3: {"tracker"}, P4: {"tracker"},
+	} {
+		if got := c.Hears(s); !slices.Equal(got, want) {
+			t.Errorf("%s is heard by %v, want %v", s, got, want)
+		}
+	}
+	customers := map[string]bool{}
+	for _, ch := range c.Channels {
+		if ch.Mail == nil {
+			continue
+		}
+		for _, l := range ch.Mail.Lists {
+			if !l.Staff && len(l.Regions) == 1 && l.Zone != nil {
+				customers[l.Regions[0]] = true
+			}
+		}
+	}
+	for _, r := range c.Regions {
+		if !customers[r.Code] {
+			t.Errorf("no list has the customers of %s, by their own clocks", r.Name)
+		}
+	}
+	for _, p := range c.People {
+		if len(p.Reach) < 2 {
+			t.Errorf("when one way to %s fails there is no other: %v", p.ID, p.Reach)
+		}
+	}
+	if warnings := c.Lint(time.Date(2026, 11, 28, 0, 0, 0, 0, time.UTC)); len(warnings) > 0 {
+		t.Errorf("the example is warned of: %v", warnings)
+	}
+}
+
 // Every file that was read is named: the service watches them for changes.
 func TestTheFilesOfTheExample(t *testing.T) {
 	want := []string{"tocsin.yaml", "rules/own.yaml", "rules/planned.yaml", "rules/probes.yaml", "rules/tests.yaml"}
@@ -136,7 +173,7 @@ func TestTheDocumentationIsTrue(t *testing.T) {
 		"burn": burnShape.keys, "service": serviceShape.keys, "packs": packNames, "windows": windowSets, "stages": stageNames, "kinds": kindNames,
 		"rule": ruleShape.keys, "where": whereShape.keys, "patterns": patternShape.keys, "level": levelShape.keys, "recover": recoverShape.keys,
 		"public": publicShape.keys, "file": slices.Concat(mainKeys, sharedKeys), "sources": sourcesShape.keys, "signoz": signozShape.keys,
-		"channel": channelKeys, "page": pageShape.keys, "store": storeShape.keys, "listen": listenShape.keys,
+		"channel": channelKeys, "rooms": roomsShape.keys, "list of mail": mailListShape.keys, "formats": WebhookFormats, "tls": tlsNames, "audiences": audiences, "page": pageShape.keys, "store": storeShape.keys, "listen": listenShape.keys,
 		"severity": policyShape.keys, "step": stepShape.keys, "component": componentShape.keys, "region": regionShape.keys,
 		"paging": pagingShape.keys, "escalation": escalationShape.keys, "post-mortem": postMortemShape.keys, "person": personShape.keys,
 		"console": consoleShape.keys, "link": linkShape.keys, "calendar": calendarShape.keys, "checklist": checklistShape.keys,

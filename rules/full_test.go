@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"reflect"
 	"slices"
@@ -38,7 +39,7 @@ func dump(b *strings.Builder, v reflect.Value, indent string) {
 	case time.Time:
 		fmt.Fprintf(b, " %s\n", x.Format(time.RFC3339))
 		return
-	case Patterns:
+	case Patterns, netip.Prefix:
 		fmt.Fprintf(b, " %s\n", x)
 		return
 	case *time.Location:
@@ -46,6 +47,8 @@ func dump(b *strings.Builder, v reflect.Value, indent string) {
 		return
 	}
 	switch v.Kind() {
+	case reflect.Pointer:
+		dump(b, v.Elem(), indent)
 	case reflect.Struct:
 		b.WriteByte('\n')
 		for i := range v.NumField() {

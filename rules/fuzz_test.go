@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"math"
+	"net/mail"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -33,7 +34,7 @@ func FuzzParse(f *testing.F) {
 			f.Add(body)
 		}
 	}
-	for _, test := range slices.Concat(fileMistakes, ruleMistakes, deskMistakes) {
+	for _, test := range slices.Concat(fileMistakes, ruleMistakes, deskMistakes, channelMistakes) {
 		f.Add([]byte(unmarked.Replace(test.yaml)))
 	}
 	for _, seed := range []string{"", "\ufeffrules:\r\n  - &a {id: *a}", "a: &x [*x]", "? [", "- - -", "!!binary |", "<<: {}", "%YAML 1.2\n---\n", "rules: *r", "\x00"} {
@@ -174,10 +175,68 @@ func fitToRun(t *testing.T, c *Config) {
 		}
 	}
 	for _, ch := range c.Channels {
-		if ch.Type == "page" && ch.Folder == "" || ch.Type == "webhook" && (ch.URL == "" || ch.SecretFile == "") {
-			t.Errorf("something is missing in %+v", ch)
+		fitChannel(t, c, ch)
+	}
+	for _, p := range c.People {
+		for _, name := range p.Reach {
+			i := slices.IndexFunc(c.Channels, func(ch Channel) bool { return ch.Name == name })
+			if i < 0 || cannotCall(c.Channels[i]) != "" || c.Channels[i].Type == "email" && !isMailbox(p.Email) || c.Channels[i].Type == "slack" && p.Slack == "" {
+				t.Errorf("%s is not reached by %s: %+v", p.ID, name, p)
+			}
 		}
 	}
+}
+
+// fitChannel asserts what the channels rely on.
+func fitChannel(t *testing.T, c *Config, ch Channel) {
+	t.Helper()
+	fit := false
+	switch ch.Type {
+	case "page":
+		fit = ch.Folder != ""
+	case "webhook":
+		signed := ch.Format == "" || slices.Contains(signedFormats, ch.Format)
+		fit = ch.URL != "" && signed == (ch.SecretFile != "") && (ch.TokenFile != "" || !slices.Contains(needTokens, ch.Format)) &&
+			(ch.TokenFile == "" || slices.Contains(tokenFormats, ch.Format))
+		for _, p := range ch.Allow {
+			fit = fit && p.IsValid() && p.Bits() > 0 && p == p.Masked()
+		}
+	case "slack":
+		s := ch.Slack
+		fit = s != nil && ch.TokenFile != "" && s.Channel != "" && (len(s.Rooms.Severities) > 0) == (s.Rooms.Prefix != "")
+		for _, who := range s.Rooms.Invite {
+			fit = fit && len(c.Who(who)) > 0
+		}
+	case "email":
+		m := ch.Mail
+		_, port, ok := hostPort(m.Server)
+		_, err := mail.ParseAddress(m.From)
+		fit = ok && port > 0 && err == nil && !strings.ContainsAny(m.From, "\r\n") && (m.User == "") == (m.PasswordFile == "") && slices.Contains(tlsNames, m.TLS) &&
+			m.Connections > 0 && m.Pace >= 0 && (m.ReplyTo == "" || isMailbox(m.ReplyTo)) && (m.Bounces == "" || isMailbox(m.Bounces))
+		names := map[string]bool{}
+		for _, l := range m.Lists {
+			fit = fit && !names[l.Name] && l.Name != "" && (len(l.Addresses) > 0 || l.File != "") && (l.Staff || c.Page.URL != "")
+			names[l.Name] = true
+			for _, a := range l.Addresses {
+				fit = fit && isMailbox(a) && !strings.ContainsAny(a, "\r\n ,")
+			}
+		}
+	case "tracker":
+		fit = ch.TokenFile != "" && strings.Count(ch.Tracker.Repository, "/") == 1
+	}
+	if !fit || ch.Type != "page" && len(ch.Severities) == 0 && !isNamed(c, ch.Name) {
+		t.Errorf("a %s channel that is not fit: %+v", ch.Type, ch)
+	}
+}
+
+// isNamed reports whether a severity or a person names a channel.
+func isNamed(c *Config, name string) bool {
+	for _, p := range c.Policies {
+		if slices.Contains(p.Channels, name) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(c.People, func(p Person) bool { return slices.Contains(p.Reach, name) })
 }
 
 // fitDesk asserts what those rely on who ask people for something.
@@ -196,7 +255,7 @@ func fitDesk(t *testing.T, c *Config) {
 			after = e.After
 		}
 		for _, step := range p.Cadence {
-			if step.Every <= 0 || p.Remind >= step.Every || p.OnResolved {
+			if step.Every <= 0 || p.Remind >= step.Every || p.OnOpened || p.OnResolved {
 				t.Errorf("%s is %+v", s, p)
 			}
 		}

@@ -42,6 +42,7 @@ func (c *Config) Lint(at time.Time) []Warning {
 	l.maintenance(at)
 	l.silences(at)
 	l.people()
+	l.rooms()
 	l.checklists()
 	return l.sorted()
 }

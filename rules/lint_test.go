@@ -117,6 +117,8 @@ func TestLint(t *testing.T) {
 		{"a role that nobody has", hook + strings.Replace(strings.Replace(lintPeople, "cto, ", "", 1), "ana", "«ana»", 1) + lintRule, "nobody has the role cto, whom P0 calls at once"},
 		{"a role that nobody has, where it is written", "severities: {P3: {escalate: «[»{after: 1h, to: boss}]}}\n" + hook + lintPeople + lintRule, "nobody has the role boss, whom P3 calls after 1h"},
 		{"a person in place of a role", "severities: {P3: {escalate: [{after: 1h, to: ana}]}}\n" + hook + lintPeople + lintRule, ""},
+		{"people who are invited and not known there", chats + "channel: C0123ABCD, rooms: {invite: [on-call, ana]}}, h: {type: webhook, url: \"https://x\", secret_file: x}}\n" + strings.Replace(lintPeople, "ana", "«ana»", 1) + lintRule, "ana is not invited into the rooms of s, which asks for on-call"},
+		{"people who are invited", chats + "channel: C0123ABCD, rooms: {invite: [ana]}}, h: {type: webhook, url: \"https://x\", secret_file: x}}\n" + strings.Replace(lintPeople, "{roles", "{slack: U0123ABCD, roles", 1) + lintRule, ""},
 		{"people whom no call reaches", "people: {«ana»: {roles: [on-call]}, ben: {roles: [on-call]}}\n" + lintNoCalls + lintRule, "no call reaches ana and ben, whom P0 pages"},
 		{"one whom a call reaches", hook + "people: {ana: {roles: [on-call], reach: [h]}, ben: {roles: [on-call]}}\n" + lintNoCalls + lintRule, ""},
 

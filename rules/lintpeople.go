@@ -49,7 +49,7 @@ func (l *linter) people() {
 		case len(who) == 0:
 			l.warn(at, "nobody has the role %s, whom %s: give it to somebody under people, or name somebody else in the severity", c.to, c.what)
 		case !slices.ContainsFunc(who, func(p Person) bool { return len(p.Reach) > 0 }):
-			l.warn(who[0].Pos, "no call reaches %s, whom %s: add reach: [pager], a webhook that is declared under channels", spellWho(who), c.what)
+			l.warn(who[0].Pos, "no call reaches %s, whom %s: add reach: [pager], a channel of type webhook, slack or email", spellWho(who), c.what)
 		}
 		said[c.to] = true
 	}
@@ -71,6 +71,23 @@ func (l *linter) nobody() {
 		if at := l.Policies[s].Pos; at != (Pos{}) {
 			l.warn(at, "nobody is called: severities say who is called when, and no people are named; add people: {ana: {roles: [on-call], reach: [pager]}} to the service's own file")
 			return
+		}
+	}
+}
+
+// rooms warns of people who cannot be invited into the rooms of Slack.
+func (l *linter) rooms() {
+	for _, c := range l.Channels {
+		if c.Slack == nil {
+			continue
+		}
+		for _, p := range l.People {
+			for _, who := range c.Slack.Rooms.Invite {
+				if p.Slack == "" && (who == p.ID || slices.Contains(p.Roles, who)) {
+					l.warn(p.Pos, "%s is not invited into the rooms of %s, which asks for %s: nobody said who that is in Slack; add slack: U0123ABCD", p.ID, c.Name, who)
+					break
+				}
+			}
 		}
 	}
 }

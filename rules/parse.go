@@ -68,6 +68,8 @@ type draft struct {
 	titled      bool
 	unread      bool // something that has a name could not be read: who names it is not at fault
 	rulesUnread bool // that was a rule
+	noPeople    bool // that was a person
+	noPage      bool // that was the page's address
 	pack        bool // what is read is a pack: what it lacks is no mistake
 
 	zone *time.Location // of times without one
@@ -131,10 +133,10 @@ func defaults() Config {
 
 // mainKeys stand in the service's own file only; sharedKeys in any.
 var (
-	mainKeys   = []string{"organisation", "include", "sources", "channels", "page", "store", "listen", "catch_up", "reopen_within", "zone", "business", "people", "console", "packs"}
+	mainKeys   = []string{"organisation", "include", "sources", "channels", "page", "store", "listen", "catch_up", "reopen_within", "zone", "business", "people", "console", "packs", "templates"}
 	sharedKeys = []string{"severities", "regions", "components", "services", "probes", "maintenance", "silences", "defaults", "rules", "checklists", "tests"}
 	topHints   = func() map[string]string {
-		hints := notYet("aliases", "subscribers", "templates")
+		hints := notYet("aliases", "subscribers")
 		hints["business_hours"] = `is called business: business: {days: [mon, tue, wed, thu, fri], from: "09:00", to: "18:00"}`
 		return hints
 	}()

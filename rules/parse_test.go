@@ -97,7 +97,8 @@ var fileMistakes = []mistakeTest{
 	{"a lag without a unit", "sources: {signoz: {lag: «60»}}", "found 60 without a unit"},
 	{"a negative duration", "catch_up: «-1h»", "want a duration"},
 	{"a channel of an unknown type", "channels: {hooks: {type: «webook»}}", `did you mean "webhook"?`},
-	{"a channel of a later version", "channels: {s: {type: «slack»}}", "slack is not yet supported"},
+	{"a channel of a later version", "channels: {s: {type: «log»}}", "log is not yet supported in this version: want one of page webhook slack email tracker"},
+	{"a channel that is a format", "channels: {s: {type: «statuspage»}}", "write type: webhook, format: statuspage"},
 	{"a channel without a type", "channels: {s: «{»url: \"https://x\"}}", "type is missing"},
 	{"a webhook without a secret", "channels: {h: «{»type: webhook, url: \"https://x\", severities: [P0]}}", "secret_file is missing"},
 	{"a webhook in the clear", "channels: {h: {type: webhook, secret_file: x, severities: [P0], url: «\"http://x\"»}}", "in the clear"},
@@ -182,7 +183,7 @@ var fileMistakes = []mistakeTest{
 
 func TestEachMistake(t *testing.T) {
 	var golden strings.Builder
-	for _, test := range slices.Concat(fileMistakes, ruleMistakes, deskMistakes) {
+	for _, test := range slices.Concat(fileMistakes, ruleMistakes, deskMistakes, channelMistakes) {
 		t.Run(test.name, func(t *testing.T) {
 			text, at := test.yaml, Pos{}
 			if strings.Contains(text, "«") {

@@ -109,6 +109,6 @@ func DefaultPolicies() map[Severity]Policy {
 			Remind: 15 * time.Minute, ResolveGoal: Within{Days: 1},
 		},
 		P3: {Channels: []string{"tracker"}, OnResolved: true, Ack: Within{Days: 1}, Business: true},
-		P4: {Channels: []string{"log"}},
+		P4: {Channels: []string{"log"}, OnOpened: true, OnResolved: true},
 	}
 }

@@ -11,13 +11,12 @@ import (
 var (
 	personShape = shape{
 		example: "{name: Ana, roles: [on-call], reach: [pager]}",
-		keys:    []string{"name", "roles", "reach"},
+		keys:    []string{"name", "roles", "reach", "email", "slack"},
 		hints: map[string]string{
 			"role":    "is a list: roles: [on-call]",
 			"id":      "stands before it: people: {ana: {name: Ana}}",
-			"email":   "is a channel's matter: reach: [pager], a webhook that is declared under channels",
-			"phone":   "is a channel's matter: reach: [pager], a webhook that is declared under channels",
-			"slack":   "is a channel's matter: reach: [pager], a webhook that is declared under channels",
+			"mail":    "is called email: email: ana@example.com",
+			"phone":   "is a channel's matter: reach: [pager], a channel that is declared under channels",
 			"channel": "is a list: reach: [pager]",
 		},
 	}
@@ -41,11 +40,13 @@ func (d *draft) readPeople(v value) {
 	entries, _ := v.entries("{ana: " + personShape.example + "}")
 	for _, e := range entries {
 		if !idPattern.MatchString(e.name) {
+			d.noPeople = true
 			e.mistake("want a name of small letters, digits and hyphens, as in ana; found %q", shorten(e.name))
 			continue
 		}
 		o, ok := e.val.object(personShape)
 		if !ok {
+			d.noPeople = true
 			continue
 		}
 		p := Person{ID: e.name, Name: e.name, Pos: e.key.pos()}
@@ -57,7 +58,9 @@ func (d *draft) readPeople(v value) {
 		for i, role := range p.Roles {
 			places[i].later(func() string { return d.roleOfPerson(role) })
 		}
-		p.Reach = d.readReach(o.get("reach"))
+		o.get("email").mailbox(&p.Email, "ana@example.com")
+		o.get("slack").member(&p.Slack)
+		p.Reach = d.readReach(o, p)
 		d.cfg.People = append(d.cfg.People, p)
 	}
 }
@@ -70,7 +73,20 @@ func (d *draft) roleOfPerson(role string) string {
 	return ""
 }
 
-func (d *draft) readReach(v value) []string {
+// member reads somebody's ID in Slack.
+func (v value) member(to *string) {
+	s, ok := v.text("U0123ABCD")
+	switch {
+	case !ok:
+	case !slackMember.MatchString(s):
+		v.mistake("want the person's ID in Slack, as in U0123ABCD (their profile's menu shows it: names change, it does not); found %q", shorten(s))
+	default:
+		*to = s
+	}
+}
+
+func (d *draft) readReach(o object, p Person) []string {
+	v := o.get("reach")
 	names, places, ok := v.texts("[pager]")
 	if ok && v.given() && len(names) == 0 {
 		v.mistake("the list is empty: name a channel, or leave the key out")
@@ -80,28 +96,33 @@ func (d *draft) readReach(v value) []string {
 			places[i].mistake("%s stands twice: keep one", shorten(name))
 			continue
 		}
-		places[i].later(func() string { return d.unreachable(name) })
+		places[i].later(func() string { return d.unreachable(name, o, p) })
 	}
 	return names
 }
 
-// unreachable says why nobody can be called by a channel.
-func (d *draft) unreachable(name string) string {
+// unreachable says why a person cannot be called by a channel.
+func (d *draft) unreachable(name string, o object, p Person) string {
 	var others []string
 	for _, c := range d.cfg.Channels {
+		why := cannotCall(c)
 		switch {
-		case c.Name == name && c.Type == "page":
-			return fmt.Sprintf("%s is a page, which customers read: name a webhook channel", name)
+		case c.Name == name && why != "":
+			return fmt.Sprintf("%s %s: name a channel of type webhook, slack or email", name, why)
+		case c.Name == name && c.Type == "email" && !o.get("email").given():
+			return fmt.Sprintf("%s sends mail, and nobody said where to: add email: %s@example.com to %s", name, p.ID, p.ID)
+		case c.Name == name && c.Type == "slack" && !o.get("slack").given():
+			return fmt.Sprintf("%s writes to people by their ID in Slack, and nobody said which: add slack: U0123ABCD to %s (their profile's menu shows it)", name, p.ID)
 		case c.Name == name:
 			return ""
-		case c.Type != "page":
+		case why == "":
 			others = append(others, c.Name)
 		}
 	}
-	if d.unread {
+	if d.unread || slices.ContainsFunc(d.cfg.Channels, func(c Channel) bool { return c.Name == name }) {
 		return ""
 	}
-	return fmt.Sprintf("unknown channel %s; declare a webhook under channels: in %s", unknown(name, others), d.files[0])
+	return fmt.Sprintf("unknown channel %s; declare a channel of type webhook, slack or email under channels: in %s", unknown(name, others), d.files[0])
 }
 
 // readIDs reads a list of names that programs use, each once.

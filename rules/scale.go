@@ -54,14 +54,18 @@ func (v value) onceSeverity(taken map[Severity]Pos, s Severity) bool {
 	return true
 }
 
-// readCadence reads how often an incident is spoken of, or that its end is all
-// that is told.
+// readCadence reads how often an incident is spoken of, or that its beginning
+// and its end are all that is told.
 func readCadence(v value, p *Policy) {
 	items, ok := v.list("[{for: 1h, every: 15m}, {every: 30m}]")
 	if !ok {
 		return
 	}
-	p.Cadence, p.OnResolved = nil, false
+	p.Cadence, p.OnOpened, p.OnResolved = nil, false, false
+	clock := slices.ContainsFunc(items, func(v value) bool {
+		_, every := v.peek("every")
+		return every
+	})
 	for i, item := range items {
 		item.name = "cadence"
 		o, ok := item.object(stepShape)
@@ -69,23 +73,33 @@ func readCadence(v value, p *Policy) {
 			continue
 		}
 		if o.get("on").given() {
-			p.OnResolved = o.onResolved(len(items) == 1)
+			o.onMoment(p, clock)
 			continue
 		}
 		p.Cadence = append(p.Cadence, o.step(i == len(items)-1))
 	}
 }
 
-// onResolved reads the cadence [{on: resolved}].
-func (o object) onResolved(alone bool) bool {
-	if _, ok := o.get("on").oneOf([]string{"resolved"}); !ok {
-		return false
+// moments are what a cadence can be without a clock.
+var moments = []string{"opened", "resolved"}
+
+// onMoment reads a step such as {on: resolved}.
+func (o object) onMoment(p *Policy, clock bool) {
+	on := o.get("on")
+	moment, ok := on.oneOf(moments)
+	told := &p.OnOpened
+	if moment == "resolved" {
+		told = &p.OnResolved
 	}
-	if !alone || o.get("every").given() || o.get("for").given() {
-		o.mistake("where incidents are spoken of by the clock, their end is told anyway: write [{on: resolved}] alone, or leave it out")
-		return false
+	switch {
+	case !ok:
+	case clock || o.get("for").given():
+		o.mistake("where incidents are spoken of by the clock, their beginning and end are told anyway: write [{on: opened}, {on: resolved}] or one of them alone, or leave it out")
+	case *told:
+		on.mistake("%s stands twice: keep one", moment)
+	default:
+		*told = true
 	}
-	return true
 }
 
 func (o object) step(last bool) Step {

@@ -41,6 +41,7 @@ var shapes = map[string]struct {
 	"levelShape":        {levelShape, []string{"/$defs/level"}},
 	"linkShape":         {linkShape, []string{"/properties/console/properties/links/items"}},
 	"listenShape":       {listenShape, []string{"/properties/listen"}},
+	"mailListShape":     {mailListShape, []string{"/$defs/mailList"}},
 	"maintenanceShape":  {maintenanceShape, []string{"/$defs/maintenance"}},
 	"overrideShape":     {overrideShape, []string{"/$defs/override"}},
 	"pageShape":         {pageShape, []string{"/properties/page"}},
@@ -53,6 +54,7 @@ var shapes = map[string]struct {
 	"publicShape":       {publicShape, []string{"/$defs/public"}},
 	"recoverShape":      {recoverShape, []string{"/$defs/recover"}},
 	"regionShape":       {regionShape, []string{"/$defs/region"}},
+	"roomsShape":        {roomsShape, []string{"/$defs/channel/properties/rooms"}},
 	"ruleShape":         {ruleShape, []string{"/$defs/rule"}},
 	"serviceShape":      {serviceShape, []string{"/$defs/service"}},
 	"signozShape":       {signozShape, []string{"/properties/sources/properties/signoz"}},
@@ -299,7 +301,7 @@ func TestTheSchemaRefusesWhatTheParserRefuses(t *testing.T) {
 	s := compiled(t)
 	var passed strings.Builder
 	refused := 0
-	for _, test := range slices.Concat(fileMistakes, ruleMistakes, wrongProbes, wrongPlans, wrongTests, deskMistakes) {
+	for _, test := range slices.Concat(fileMistakes, ruleMistakes, wrongProbes, wrongPlans, wrongTests, deskMistakes, channelMistakes) {
 		text := test.yaml
 		if strings.Contains(text, "«") {
 			text, _ = place(t, text)
@@ -340,7 +342,7 @@ func TestTheExampleNamesItsSchema(t *testing.T) {
 	}
 }
 
-var every = flag.Int("every", 7, "which of the changes to the full example are tried on schema and parser")
+var every = flag.Int("every", 11, "which of the changes to the full example are tried on schema and parser")
 
 // Every value of a file that holds all keys is replaced by values of all other
 // kinds, taken out, and joined by an unknown key. The parser and the schema must
@@ -388,7 +390,12 @@ func parts(v any) []any {
 func beside(t *testing.T, key string, part any) (doc map[string]any, put func(part any)) {
 	t.Helper()
 	const named = `
-channels: {hooks: {type: webhook, url: "https://x", secret_file: x, severities: [P3]}}
+channels:
+  hooks: {type: webhook, url: "https://x", secret_file: x, severities: [P3]}
+  slack: {type: slack, token_file: x, channel: C0123ABCD}
+  email: {type: email, server: "x:587", from: a@x, severities: [P3], lists: [{name: a, audience: staff, addresses: [a@x]}]}
+page: {url: "https://x"}
+people: {ana: {roles: [on-call]}}
 regions: [{code: in}, {code: us}, {code: eu}]
 components: [{id: database}, {id: api}]
 probes:

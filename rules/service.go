@@ -1,11 +1,9 @@
 package rules
 
 import (
-	"fmt"
 	"io/fs"
 	"net"
 	"net/mail"
-	"net/netip"
 	"net/url"
 	"path"
 	"regexp"
@@ -30,17 +28,6 @@ var (
 			"api_key":  "is not yet supported in this version: Tocsin reads SigNoz's ClickHouse",
 		},
 	}
-	channelKeys  = []string{"type", "folder", "url", "secret_file", "severities"}
-	channelShape = shape{
-		example: "{type: webhook, url: …, secret_file: …, severities: [P0, P1]}",
-		keys:    channelKeys,
-		hints: map[string]string{
-			"secret": "stands in no file that is shared: write secret_file: /path/to/it",
-			"bucket": "is not yet supported in this version: copy the folder to it",
-		},
-	}
-	laterTypes  = []string{"slack", "email", "tracker", "log", "statuspage"}
-	typeNames   = []string{"page", "webhook"}
 	shapeNames  = []string{"v3-json", "v3-map", "contrib"}
 	pageShape   = shape{example: "{title: …, url: …}", keys: []string{"title", "url", "support"}, hints: notYet("logo", "theme", "language")}
 	storeShape  = shape{example: "{path: /var/lib/tocsin/tocsin.db}", keys: []string{"path"}, hints: notYet("dsn", "postgres")}
@@ -62,7 +49,9 @@ func (d *draft) readService(o object) {
 	if v, ok := o.get("store").object(storeShape); ok {
 		v.get("path").path(&d.cfg.Store.Path, "/var/lib/tocsin/tocsin.db")
 	}
+	o.get("templates").path(&d.cfg.Templates, "/etc/tocsin/templates")
 	d.readChannels(o.get("channels"))
+	o.get("templates").path(&d.cfg.Templates, "/etc/tocsin/templates")
 	d.readPage(o.get("page"))
 	d.readListen(o.get("listen"))
 	set(o.get("catch_up"), catchUpSpan, &d.cfg.CatchUp)
@@ -188,97 +177,6 @@ func (v value) web(to *string, example string) {
 	*to = s
 }
 
-func (d *draft) readChannels(v value) {
-	entries, _ := v.entries("{hooks: {type: webhook, url: …, secret_file: …, severities: [P0, P1]}}")
-	for _, e := range entries {
-		if !idPattern.MatchString(e.name) {
-			d.unread = true
-			e.mistake("want a name of small letters, digits and hyphens, as in hooks; found %q", shorten(e.name))
-			continue
-		}
-		o, ok := e.val.object(channelShape)
-		if !ok {
-			d.unread = true
-			continue
-		}
-		c := Channel{Name: e.name}
-		if c.Type, ok = o.channelType(); !ok {
-			d.unread = true
-			continue
-		}
-		d.readChannel(&c, o)
-		d.cfg.Channels = append(d.cfg.Channels, c)
-		e.key.later(func() string { return d.unheard(c.Name) })
-		if c.Type == "page" {
-			e.key.later(func() string { return d.sharedFolder(c.Name) })
-		}
-	}
-}
-
-func (o object) channelType() (string, bool) {
-	t := o.need("type", "type: webhook")
-	if s, ok := t.text("webhook"); !ok || slices.Contains(laterTypes, s) {
-		if ok {
-			t.mistake("%s is not yet supported in this version: want one of page webhook", s)
-		}
-		return "", false
-	}
-	return t.oneOf(typeNames)
-}
-
-func (d *draft) readChannel(c *Channel, o object) {
-	c.Severities = readSeverityNames(o.get("severities"))
-	own := map[string][]string{"page": {"folder"}, "webhook": {"url", "secret_file"}}[c.Type]
-	for _, key := range []string{"folder", "url", "secret_file"} {
-		if v := o.get(key); v.given() && !slices.Contains(own, key) {
-			v.mistake("a %s channel has none: leave it out", c.Type)
-		}
-	}
-	if c.Type == "page" {
-		o.get("folder").path(&c.Folder, "/var/lib/tocsin/page")
-		return
-	}
-	o.need("secret_file", "secret_file: /path/to/it, a file with the secret (whsec_…) that the receiver checks").path(&c.SecretFile, "/etc/tocsin/hooks-secret")
-	u := o.need("url", "url: https://…")
-	u.web(&c.URL, "https://hooks.example.com/tocsin")
-	if strings.HasPrefix(c.URL, "http://") && !loopback(c.URL) {
-		u.mistake("want https://: what is posted would travel in the clear (http:// is for this machine only)")
-	}
-}
-
-func loopback(address string) bool {
-	u, err := url.Parse(address)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(u.Hostname())
-	return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
-}
-
-// unheard says that a channel would never hear of anything.
-func (d *draft) unheard(name string) string {
-	for _, s := range Severities {
-		if slices.Contains(d.cfg.Hears(s), name) {
-			return ""
-		}
-	}
-	if slices.ContainsFunc(d.cfg.People, func(p Person) bool { return slices.Contains(p.Reach, name) }) {
-		return ""
-	}
-	return fmt.Sprintf("the channel %s hears of no severity: add severities: [P0, P1], or name it under a severity's channels or a person's reach", name)
-}
-
-// sharedFolder says that two pages would overwrite each other.
-func (d *draft) sharedFolder(name string) string {
-	i := slices.IndexFunc(d.cfg.Channels, func(c Channel) bool { return c.Name == name })
-	for _, c := range d.cfg.Channels[:max(i, 0)] {
-		if c.Type == "page" && path.Clean(c.Folder) == path.Clean(d.cfg.Channels[i].Folder) {
-			return fmt.Sprintf("the pages %s and %s would overwrite each other in %s: give each a folder of its own", c.Name, name, c.Folder)
-		}
-	}
-	return ""
-}
-
 func (d *draft) readPage(v value) {
 	o, ok := v.object(pageShape)
 	if !ok {
@@ -289,6 +187,7 @@ func (d *draft) readPage(v value) {
 		d.cfg.Page.Title = title.words(80, "FeatureSignals status", "")
 	}
 	o.get("url").web(&d.cfg.Page.URL, "https://status.example.com")
+	d.noPage = o.get("url").given() && d.cfg.Page.URL == ""
 	support := o.get("support")
 	if s, ok := support.text("support@example.com"); ok {
 		if a, err := mail.ParseAddress(s); err == nil && a.Address == s {

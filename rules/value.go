@@ -248,6 +248,7 @@ type shape struct {
 	example string
 	keys    []string
 	hints   map[string]string // what to say of other keys that people may try
+	fit     []string          // those of keys that can be meant here; empty: all
 }
 
 // like gives the shape with another example.
@@ -292,10 +293,32 @@ func (v value) object(sh shape) (object, bool) {
 		case secretKey(e.name):
 			e.mistake("%q: secrets never stand in this file: put it into a file of its own and name that", e.name)
 		default:
-			e.mistake("unknown key in %s: %s", v.name, unknown(e.name, sh.keys))
+			fit := sh.keys
+			if len(sh.fit) > 0 {
+				fit = sh.fit
+			}
+			e.mistake("unknown key in %s: %s", v.name, unknown(e.name, fit))
 		}
 	}
 	return o, true
+}
+
+// peek gives what stands behind a key, before the mapping is read.
+func (v value) peek(key string) (ast.Node, bool) {
+	n, _ := v.src.plain(v.node)
+	var pairs []*ast.MappingValueNode
+	switch m := n.(type) {
+	case *ast.MappingNode:
+		pairs = m.Values
+	case *ast.MappingValueNode:
+		pairs = []*ast.MappingValueNode{m}
+	}
+	for _, p := range pairs {
+		if p.Key.GetToken().Value == key {
+			return p.Value, true
+		}
+	}
+	return nil, false
 }
 
 func secretKey(key string) bool {

@@ -228,6 +228,7 @@ func (db *DB) DeadLetters(ctx context.Context) ([]DeadLetter, error) {
 type Pick struct {
 	ID       int64
 	Channel  string
+	Key      string
 	Target   string
 	Incident string
 	Since    time.Time // of their first being due
@@ -240,21 +241,21 @@ type Pick struct {
 func (db *DB) Retry(ctx context.Context, p Pick, at time.Time, a *incident.AuditEntry) (int, error) {
 	var n int64
 	err := db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		const picked = ` (state = 'dead' OR ?5 AND state = 'done' AND receipt NOT LIKE 'to % targets') AND key <> ''
+		const picked = ` (state = 'dead' OR ?5 AND state = 'done' AND receipt NOT LIKE 'to % targets' AND receipt NOT LIKE 'put away: %') AND key <> ''
 			AND (?1 = 0 OR id = ?1) AND (?2 = '' OR channel = ?2) AND (?3 = '' OR target = ?3)
-			AND (?4 = '' OR incident = ?4) AND queued >= ?6`
-		args := []any{p.ID, p.Channel, p.Target, p.Incident, p.Sent, nanos(p.Since)}
+			AND (?4 = '' OR incident = ?4) AND queued >= ?6 AND (?7 = '' OR key = ?7)`
+		args := []any{p.ID, p.Channel, p.Target, p.Incident, p.Sent, nanos(p.Since), p.Key}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM halted WHERE channel IN (SELECT channel FROM outbox WHERE `+picked+`)`, args...); err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, `UPDATE outbox SET state = 'waiting', ended = NULL, attempts = 0, due = ?7, queued = ?7 WHERE `+picked, append(args, nanos(at))...)
+		res, err := tx.ExecContext(ctx, `UPDATE outbox SET state = 'waiting', ended = NULL, attempts = 0, due = ?8, queued = ?8 WHERE `+picked, append(args, nanos(at))...)
 		if err != nil {
 			return err
 		}
-		if n, err = res.RowsAffected(); err != nil || a == nil {
+		if n, err = res.RowsAffected(); err != nil {
 			return err
 		}
-		return audit(ctx, tx, *a)
+		return auditAny(ctx, tx, a)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("have deliveries go out again: %w", err)
@@ -262,16 +263,25 @@ func (db *DB) Retry(ctx context.Context, p Pick, at time.Time, a *incident.Audit
 	return int(n), nil
 }
 
-// Resume has deliveries go to a channel again.
-func (db *DB) Resume(ctx context.Context, channel string) error {
+// Resume has deliveries go to a channel again. What was given up meanwhile stays
+// so: Retry has it go out. a, if not nil, goes into the audit log. It says whether
+// the channel was halted.
+func (db *DB) Resume(ctx context.Context, channel string, a *incident.AuditEntry) (bool, error) {
+	var n int64
 	err := db.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM halted WHERE channel = ?`, channel)
-		return err
+		res, err := tx.ExecContext(ctx, `DELETE FROM halted WHERE channel = ?`, channel)
+		if err != nil {
+			return err
+		}
+		if n, err = res.RowsAffected(); err != nil {
+			return err
+		}
+		return auditAny(ctx, tx, a)
 	})
 	if err != nil {
-		return fmt.Errorf("resume the channel %q: %w", channel, err)
+		return false, fmt.Errorf("resume the channel %q: %w", channel, err)
 	}
-	return nil
+	return n > 0, nil
 }
 
 // Queues tells for every channel that ever had a delivery how many wait, since
@@ -281,7 +291,10 @@ func (db *DB) Queues(ctx context.Context) ([]publisher.Queue, error) {
 			count(*) FILTER (WHERE state = 'waiting'),
 			coalesce(min(queued) FILTER (WHERE state = 'waiting'), 0),
 			count(*) FILTER (WHERE state = 'dead'),
-			coalesce((SELECT reason FROM halted WHERE halted.channel = outbox.channel), '')
+			coalesce((SELECT reason FROM halted WHERE halted.channel = outbox.channel), ''),
+			coalesce(max(ended) FILTER (WHERE state = 'done' AND receipt NOT LIKE 'to % targets' AND receipt NOT LIKE 'put away: %'), 0),
+			coalesce((SELECT reason FROM outbox AS waits
+				WHERE waits.channel = outbox.channel AND waits.state = 'waiting' AND waits.reason <> '' ORDER BY due DESC LIMIT 1), '')
 		FROM outbox GROUP BY channel ORDER BY channel`)
 	if err != nil {
 		return nil, fmt.Errorf("count what waits: %w", db.explain(err))
@@ -290,11 +303,11 @@ func (db *DB) Queues(ctx context.Context) ([]publisher.Queue, error) {
 	var queues []publisher.Queue
 	for rows.Next() {
 		var q publisher.Queue
-		var oldest int64
-		if err := rows.Scan(&q.Channel, &q.Waiting, &oldest, &q.Dead, &q.Halted); err != nil {
+		var oldest, sent int64
+		if err := rows.Scan(&q.Channel, &q.Waiting, &oldest, &q.Dead, &q.Halted, &sent, &q.Failing); err != nil {
 			return nil, fmt.Errorf("count what waits: %w", err)
 		}
-		q.Oldest = moment(oldest)
+		q.Oldest, q.Sent = moment(oldest), moment(sent)
 		queues = append(queues, q)
 	}
 	return queues, rows.Err()
@@ -302,7 +315,7 @@ func (db *DB) Queues(ctx context.Context) ([]publisher.Queue, error) {
 
 // letters reads deliveries; where follows the table, which is called letter.
 func (db *DB) letters(ctx context.Context, where string, args ...any) ([]DeadLetter, error) {
-	rows, err := db.r.QueryContext(ctx, `SELECT id, channel, key, target, incident, seq, severity, call, due, attempts, reason, ended
+	rows, err := db.r.QueryContext(ctx, `SELECT id, channel, key, target, incident, seq, severity, call, due, queued, attempts, reason, ended
 		FROM outbox AS letter `+where, args...)
 	if err != nil {
 		return nil, err
@@ -312,13 +325,13 @@ func (db *DB) letters(ctx context.Context, where string, args ...any) ([]DeadLet
 	for rows.Next() {
 		var l DeadLetter
 		var severity string
-		var due int64
+		var due, queued int64
 		var ended sql.NullInt64
-		if err := rows.Scan(&l.ID, &l.Channel, &l.Key, &l.Target, &l.Incident, &l.Seq, &severity, &l.Call, &due, &l.Attempts, &l.LastErr, &ended); err != nil {
+		if err := rows.Scan(&l.ID, &l.Channel, &l.Key, &l.Target, &l.Incident, &l.Seq, &severity, &l.Call, &due, &queued, &l.Attempts, &l.LastErr, &ended); err != nil {
 			return nil, err
 		}
 		l.Severity, _ = rules.ParseSeverity(severity)
-		l.Due, l.At = moment(due), moment(ended.Int64)
+		l.Due, l.Queued, l.At = moment(due), moment(queued), moment(ended.Int64)
 		out = append(out, l)
 	}
 	return out, rows.Err()

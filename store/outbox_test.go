@@ -40,8 +40,8 @@ func TestWhatIsDueComesOldestEventFirst(t *testing.T) {
 	}
 	rows, next = due(t, db, "hook", 5)
 	want := []publisher.Row{
-		{ID: 1, Channel: "hook", Key: "1", Incident: "INC-2026-0001", Seq: 1, Due: noon.Add(3 * time.Minute)},
-		{ID: 3, Channel: "hook", Key: "2", Incident: "INC-2026-0001", Seq: 2, Due: noon.Add(time.Minute)},
+		{ID: 1, Channel: "hook", Key: "1", Incident: "INC-2026-0001", Seq: 1, Due: noon.Add(3 * time.Minute), Queued: noon.Add(3 * time.Minute)},
+		{ID: 3, Channel: "hook", Key: "2", Incident: "INC-2026-0001", Seq: 2, Due: noon.Add(time.Minute), Queued: noon.Add(time.Minute)},
 	}
 	if diff := cmp.Diff(want, rows); diff != "" {
 		t.Errorf("due five minutes later (-want +got):\n%s", diff)
@@ -89,7 +89,7 @@ func TestADeliveryEndsDoneOrDead(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []DeadLetter{{
-		Row: publisher.Row{ID: 2, Channel: "hook", Key: "b", Incident: "INC-2026-0001", Seq: 1, Due: noon, Attempts: 1, LastErr: "410 Gone"},
+		Row: publisher.Row{ID: 2, Channel: "hook", Key: "b", Incident: "INC-2026-0001", Seq: 1, Due: noon, Queued: noon, Attempts: 1, LastErr: "410 Gone"},
 		At:  noon.Add(3 * time.Minute),
 	}}
 	if diff := cmp.Diff(want, dead); diff != "" {
@@ -209,9 +209,9 @@ func TestQueuesTellSinceWhenTheyWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []publisher.Queue{
-		{Channel: "hook", Waiting: 2, Oldest: noon.Add(time.Minute), Dead: 1},
+		{Channel: "hook", Waiting: 2, Oldest: noon.Add(time.Minute), Dead: 1, Failing: "no answer"},
 		{Channel: "mail", Waiting: 1, Oldest: noon},
-		{Channel: "status"},
+		{Channel: "status", Sent: noon},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

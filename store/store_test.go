@@ -93,7 +93,7 @@ func full() incident.Event {
 			Text:    "we moved traffic", Integrity: incident.NotImpacted, Inside: true, PostMortem: at(9), Into: "INC-2026-0005",
 		},
 		Private: true, Topic: "security", Words: rules.Words{Symptom: "a person's"}, Text: "looks like the cache", Integrity: incident.NotKnown,
-		Role: "cto", To: []string{"ada", "grace"}, Step: 2, Forced: true, Until: at(10), Task: "p0/call", Checklist: "p0",
+		Role: "cto", To: []string{"ada", "grace"}, Reason: incident.AllOver, Step: 2, Forced: true, Until: at(10), Task: "p0/call", Checklist: "p0",
 		Tasks: []incident.Task{{ID: "p0/call", Text: "call the provider", Command: "dig {{host}}", Link: "https://status.example.com", Seen: "well"}},
 		Posts: []incident.Post{{Channel: "status", Due: at(7)}, {Channel: "hook", Key: "INC-2026-0007/3", Due: at(8)}},
 	}

@@ -31,10 +31,8 @@ var fromSprig = []string{
 // ours are the functions that the words of an incident need.
 var ours = map[string]any{
 	"iso":       iso,
-	"clock":     clock,
 	"day":       day,
 	"month":     month,
-	"moment":    moment,
 	"duration":  duration,
 	"every":     every,
 	"percent":   percent,
@@ -51,14 +49,15 @@ var ours = map[string]any{
 	"println": fmt.Sprintln,
 }
 
-// functions gives every function that a template may call.
-func functions() map[string]any {
+// functions gives every function that a template may call. z tells times of day.
+func functions(z times) map[string]any {
 	all := sprig.GenericFuncMap()
 	m := make(map[string]any, len(fromSprig)+len(ours))
 	for _, name := range fromSprig {
 		m[name] = all[name]
 	}
 	maps.Copy(m, ours)
+	m["clock"], m["moment"] = z.clock, z.moment
 	for name, f := range m {
 		m[name] = bounded(name, f)
 	}
@@ -259,14 +258,46 @@ func paragraphs(s string) []string {
 // without the invisible characters that come along when text is pasted.
 func Plain(text string) string { return strings.Join(paragraphs(text), "\n") }
 
+// Paragraphs gives what Plain does of as much as is published: whatever a store
+// holds, no reader gets a megabyte.
+func Paragraphs(text string) string {
+	if len(text) > 8*longest {
+		text = strings.ToValidUTF8(text[:8*longest], "") + "…"
+	}
+	return brief(longest, Plain(text))
+}
+
 // oneline turns line breaks and other control characters into spaces, so that
-// words cannot add a line to a mail's head or to a form.
+// words cannot add a line to a mail's head or to a form. What nobody can see is
+// left out: with it one word can look like another, or a sentence run backwards.
 func oneline(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+		switch {
+		case unicode.IsControl(r) || r == '\u2028' || r == '\u2029':
 			return ' '
+		case invisible(r):
+			return -1
+		default:
+			return r
 		}
-		return r
 	}, s)
 	return strings.Join(strings.Fields(s), " ")
+}
+
+// invisible reports whether r is a character that takes no room and changes how
+// the text around it looks: those without width, and those that turn its
+// direction. Some signs of the Arabic script are in the same category and can be
+// seen.
+func invisible(r rune) bool {
+	return r >= '\u00ad' && unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)
+}
+
+// Line gives words as they stand within a line that others read: on one line,
+// without what nobody can see, and of at most n characters.
+func Line(n int, s string) string {
+	// Most of a text that is far too long is never looked at.
+	if most := 8 * max(n, 1); len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return brief(n, oneline(s))
 }

@@ -18,18 +18,23 @@ import (
 // templates and fmt print in place of a missing value.
 func Lint(text string) error {
 	if n := strings.IndexAny(text, "<>{}"); n >= 0 {
-		return fmt.Errorf("the text holds %q, which marks a place to be filled in: use words instead", around(text, n))
+		return &unfit{around(text, n), "which marks a place to be filled in: use words instead"}
 	}
 	if at := misprint.FindStringIndex(text); at != nil {
-		return fmt.Errorf("the text holds %q, which is printed in place of a value: mend the template", around(text, at[0]))
+		return &unfit{around(text, at[0]), "which is printed in place of a value: mend the template"}
 	}
 	for n, r := range text {
-		if r != '\n' && unicode.IsControl(r) || reorders(r) {
+		if r != '\n' && unicode.IsControl(r) || invisible(r) {
 			return fmt.Errorf("the text holds the invisible character %U after %q: remove it", r, around(text, max(0, n-1)))
 		}
 	}
 	return nil
 }
+
+// unfit says what of a text may not be sent.
+type unfit struct{ words, why string }
+
+func (u *unfit) Error() string { return fmt.Sprintf("the text holds %q, %s", u.words, u.why) }
 
 // longest is how many characters a person's text may have: what is longer is not
 // read at the worst moment, and has no room in a message.
@@ -52,6 +57,11 @@ func Fit(text string) error {
 	}
 	if err := Lint(plain); err != nil {
 		return err
+	}
+	for n, r := range text {
+		if r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' { // it would be left out, and what is left was not meant so
+			return fmt.Errorf("the text holds the invisible character %U after %q, which turns the direction: remove it", r, around(text, max(0, n-1)))
+		}
 	}
 	for _, p := range insides {
 		if m := p.like.FindString(plain); m != "" {
@@ -84,12 +94,6 @@ var insides = []struct {
 
 // misprint is how fmt shows a value that does not fit its verb.
 var misprint = regexp.MustCompile(`%!([a-zA-Z]\(|\()`)
-
-// reorders reports whether r changes the direction of the text around it: with
-// such characters one sentence can look like another.
-func reorders(r rune) bool {
-	return r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
-}
 
 // around gives the word at n.
 func around(text string, n int) string {

@@ -9,7 +9,7 @@ type Mail struct {
 	HTML    string
 }
 
-// MailFoot is what stands below a mail, of the reader it is for.
+// MailFoot is what stands around a mail, of the reader it is for.
 type MailFoot struct {
 	Unsubscribe string // the address of the page that takes the reader off the list; "" if there is none
 	Inside      bool   // it is for our own people: customers do not read the update
@@ -37,6 +37,9 @@ func (s *Set) MailWith(p Public, i Incident, u Update, foot MailFoot) (Mail, err
 		return Mail{}, err
 	}
 	text := m.Body
+	if said := data.Inside(); said != "" {
+		text = said + "\n\n" + text
+	}
 	if below = strings.TrimSpace(below); below != "" {
 		text += "\n-- \n" + below + "\n" // what programs know to leave out of an answer
 	}
@@ -48,6 +51,15 @@ type mailPost struct {
 	Post
 	Subject string
 	Foot    MailFoot
+}
+
+// Inside gives what is said above a mail that is not for customers, "" above one
+// that is: whoever passes it on is to see it first.
+func (p mailPost) Inside() string {
+	if !p.Foot.Inside {
+		return ""
+	}
+	return "For our own people: customers do not read this update."
 }
 
 // Link gives the address of the incident on the page; "" where customers cannot

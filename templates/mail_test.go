@@ -127,7 +127,7 @@ func TestAMailForOurOwnPeopleSaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	const note = "customers do not read this update"
-	if !strings.Contains(m.Text, note) || !strings.Contains(m.HTML, note) || strings.Contains(m.Text+m.HTML, "/incidents/") {
+	if !strings.HasPrefix(m.Text, "For our own people: "+note) || !strings.Contains(m.HTML, note) || strings.Contains(m.Text+m.HTML, "/incidents/") {
 		t.Errorf("it is %q", m.Text)
 	}
 }

@@ -7,16 +7,17 @@ import (
 	"time"
 )
 
-// Notice is a call to people: what somebody has to know who is woken by it. It
-// is private. It holds links, names of people and what was measured, it is never
+// Notice is a call to people: what somebody has to know who is woken by it; or
+// the word to them that they need not come. It is private. It holds links, names of people and what was measured, it is never
 // rendered for customers, and nothing of Public is made from it.
 type Notice struct {
 	ID       string // of the incident: "INC-2026-0001"
 	Number   int    // of the notice, from 1
-	Kind     string // "paged", "escalated", "reminded"
+	Kind     string // "paged", "escalated", "reminded"; "acknowledged", "over": those who were called are needed no longer
 	At       time.Time
 	Private  bool   // customers read nothing of the incident, and are to hear nothing
 	State    string // of the incident, as Incident.State
+	Into     string // the incident that it goes on as; "" if none
 	Severity string // "P0" …
 
 	Title      string // the symptom, or what it is about
@@ -48,6 +49,10 @@ func (n Notice) Head() string {
 	switch {
 	case n.Over():
 		words = append(words, "(over)")
+	case n.Kind == "acknowledged" && n.Acked != "":
+		words = append(words, "(acknowledged by "+brief(24, oneline(n.Acked))+")")
+	case n.Kind == "acknowledged":
+		words = append(words, "(acknowledged)")
 	case n.Kind == "escalated":
 		words = append(words, "(escalated)")
 	case n.Kind == "reminded":
@@ -78,14 +83,29 @@ func (n Notice) Where() string {
 
 // First gives the first line: where, what and since when. What is wrong is
 // shortened to fit between the rest.
-func (n Notice) First() string {
+func (n Notice) First() string { return n.first(times{}) }
+
+func (n Notice) first(z times) string {
 	head, since := n.Head()+": ", ""
 	if !n.Began.IsZero() {
-		since = ", since " + moment(n.At, n.Began)
+		since = ", since " + z.moment(n.At, n.Began)
 	}
 	room := noticeLine - len([]rune(head)) - len([]rune(since))
 	return head + brief(max(room, 1), strings.TrimRight(cmp.Or(oneline(n.Title), "problems"), ".")) + since
 }
 
+// StandDown reports whether it says that people need not come, and calls nobody.
+func (n Notice) StandDown() bool { return n.Kind == "acknowledged" || n.Kind == "over" }
+
 // Over reports whether the incident is over by now.
 func (n Notice) Over() bool { return n.State == "resolved" }
+
+// call is a notice as a template is executed with it: it tells the time as those
+// who are called read it.
+type call struct {
+	Notice
+	times times
+}
+
+// First gives the first line.
+func (c call) First() string { return c.first(c.times) }

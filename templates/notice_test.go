@@ -58,6 +58,16 @@ func callings() []called {
 	n = base("paged", "P1")
 	n.State = "resolved"
 	add("over before it went out", n)
+	n = base("acknowledged", "P1")
+	n.Number, n.At, n.To, n.Role, n.Step, n.Acked = 3, at(10, 12), []string{"Ann Lee", "Cy Roe"}, "", 0, "Ann Lee"
+	add("somebody is on it", n)
+	n.Acked = ""
+	add("somebody was on it a moment ago", n)
+	n = base("over", "P1")
+	n.Number, n.At, n.To, n.Role, n.Step, n.State, n.Summary = 4, at(10, 42), []string{"Ann Lee", "Cy Roe"}, "", 0, "resolved", "every cell has recovered; it lasted 36m"
+	add("over", n)
+	n.Into, n.Summary = "INC-2026-0043", "it is the same"
+	add("goes on as another", n)
 	n = base("escalated", "P0")
 	n.Private, n.Began = true, at(22, 15).AddDate(0, 0, -1)
 	n.Component, n.Regions = "The management API and all that customers reach it by", []string{"Europe and the Middle East", "India"}

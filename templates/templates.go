@@ -2,16 +2,21 @@ package templates
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	html "html/template"
+	"io"
 	"io/fs"
 	"maps"
 	"path"
 	"slices"
 	"strings"
 	text "text/template"
+	"time"
+	"unicode/utf8"
 )
 
 //go:embed files
@@ -22,86 +27,154 @@ var embedded embed.FS
 type Set struct {
 	text *text.Template
 	html *html.Template
+	json *text.Template // as payload.go has it
 
 	style  html.CSS
 	script html.JS
 	policy string // Content-Security-Policy that allows just these two
+
+	files    map[string]string
+	patience time.Duration // how long one template may take
+
+	times  times
+	inUTC  *Set // what In was asked of; nil: this one
+	inZone zones
 }
 
-// maxOutput is the most that one template may give.
-const maxOutput = 512 << 10
+// Bounds of one template: what it may give, how many steps it may take (a
+// page of a thousand updates takes a sixth of them, and all are done in less than
+// a second) and for how long, since a step can have much to do. While templates are tried the machine has time for them; later
+// it may be busy with more.
+const (
+	maxOutput = 512 << 10
+	maxSteps  = 300_000
+	maxTime   = 5 * time.Second
+	tryTime   = 2 * time.Second
+	maxFile   = 256 << 10 // of a file of one's own
+)
 
-var errTooLarge = fmt.Errorf("the text is larger than %d kB", maxOutput>>10)
+var (
+	errTooLarge = fmt.Errorf("the text is larger than %d kB", maxOutput>>10)
+	errTooSlow  = errors.New("it takes too long: look for a range or a template that calls itself, without an end")
+)
 
 // Load reads the templates. Files of override, if it is not nil, take the place
 // of the built-in ones of the same name. Every template is executed with an
-// empty and a full value before Load returns, so that a mistake shows at start
-// and with its file and line, not in the middle of an incident.
-func Load(override fs.FS) (*Set, error) {
+// empty, a full, a long and a hostile value before Load returns, so that a
+// mistake shows at start and with its file and line, not in the middle of an
+// incident. What is wrong is a Mistakes.
+func Load(override fs.FS) (*Set, error) { return loadWithin(override, tryTime) }
+
+func loadWithin(override fs.FS, patience time.Duration) (*Set, error) {
 	files, err := read(override)
 	if err != nil {
 		return nil, fmt.Errorf("load templates: %w", err)
 	}
-	s, err := parse(files)
+	s, err := compile(files, times{})
 	if err != nil {
 		return nil, fmt.Errorf("load templates: %w", err)
 	}
-	for _, p := range []Public{{}, full()} {
-		if err := s.try(p); err != nil {
-			return nil, fmt.Errorf("load templates: %w", err)
-		}
+	s.patience = patience
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("load templates: %w", err)
 	}
-	for _, n := range []Notice{{}, fullNotice()} {
-		if _, err := s.Notice(n); err != nil {
-			return nil, fmt.Errorf("load templates: %w", err)
-		}
+	if err := s.tryPayloads(files); err != nil {
+		return nil, fmt.Errorf("load templates: %w", err)
 	}
+	s.patience = maxTime
 	return s, nil
 }
 
-// read gives the content of every file by its name.
-func read(override fs.FS) (map[string]string, error) {
+// Sum is the same for Sets that were made from the same files.
+func (s *Set) Sum() string {
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(s.files)) {
+		fmt.Fprintf(h, "%q %d\n%s", name, len(s.files[name]), s.files[name])
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// builtIn gives the content of every built-in file by its name.
+func builtIn() map[string]string {
 	files := map[string]string{}
 	entries, err := embedded.ReadDir("files")
 	if err != nil {
-		return nil, err
+		panic(err) // the program was built without them
 	}
 	for _, e := range entries {
 		b, err := embedded.ReadFile(path.Join("files", e.Name()))
 		if err != nil {
-			return nil, err
+			panic(err)
 		}
 		files[e.Name()] = string(b)
 	}
+	return files
+}
+
+// read gives the content of every file by its name.
+func read(override fs.FS) (map[string]string, error) {
+	files := builtIn()
 	if override == nil {
 		return files, nil
 	}
-	entries, err = fs.ReadDir(override, ".")
+	entries, err := fs.ReadDir(override, ".")
 	if err != nil {
 		return nil, fmt.Errorf("read your own templates: %w", err)
 	}
+	names := strings.Join(slices.Sorted(maps.Keys(files)), " ")
+	var wrong Mistakes
 	for _, e := range entries {
 		name := e.Name()
-		if strings.HasPrefix(name, ".") {
-			continue
+		if strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") {
+			continue // of an editor, or of Kubernetes
 		}
 		if _, ok := files[name]; !ok || e.IsDir() {
-			return nil, fmt.Errorf("%s: there is no template of that name: want one of %s", name, strings.Join(slices.Sorted(maps.Keys(files)), " "))
+			wrong = append(wrong, &Error{File: name, Msg: "there is no template of that name: want one of " + names})
+			continue
 		}
-		b, err := fs.ReadFile(override, name)
-		if err != nil {
+		b, err := readBounded(override, name)
+		switch {
+		case err != nil:
 			return nil, fmt.Errorf("read your own templates: %w", err)
+		case len(b) > maxFile:
+			wrong = append(wrong, &Error{File: name, Msg: fmt.Sprintf("the file is larger than %d kB", maxFile>>10)})
+		case !utf8.Valid(b):
+			wrong = append(wrong, &Error{File: name, Msg: "the file is not UTF-8: save it as UTF-8"})
+		case len(bytes.TrimSpace(b)) == 0:
+			wrong = append(wrong, &Error{File: name, Msg: "the file is empty: write it, or remove it to have the built-in one"})
 		}
 		files[name] = string(b)
+	}
+	if len(wrong) > 0 {
+		return nil, wrong
 	}
 	return files, nil
 }
 
-func parse(files map[string]string) (*Set, error) {
-	s := &Set{
-		text: text.New("").Funcs(functions()),
-		html: html.New("").Funcs(functions()).Funcs(htmlFunctions()),
+// readBounded reads no more of a file than is needed to see that it is too large.
+func readBounded(files fs.FS, name string) ([]byte, error) {
+	f, err := files.Open(name)
+	if err != nil {
+		return nil, err
 	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file", name)
+	}
+	return io.ReadAll(io.LimitReader(f, maxFile+1))
+}
+
+func compile(files map[string]string, z times) (*Set, error) {
+	s := &Set{
+		text:  text.New("").Funcs(functions(z)),
+		html:  html.New("").Funcs(functions(z)).Funcs(htmlFunctions(z)),
+		files: files, times: z, patience: maxTime,
+	}
+	var wrong Mistakes
 	// words.txt first: the other files stand on it, in words and in HTML.
 	for _, name := range append([]string{"words.txt"}, slices.Sorted(maps.Keys(files))...) {
 		var errText, errHTML error
@@ -113,18 +186,29 @@ func parse(files map[string]string) (*Set, error) {
 			}
 		case ".html":
 			_, errHTML = s.html.New(name).Parse(files[name])
+		case ".json":
+			errText = s.parseJSON(name, files[name])
 		}
 		if err := cmpErr(errText, errHTML); err != nil {
-			return nil, err
+			wrong = wrong.with(name, err)
 		}
 	}
 	style, err := shrink("style.css", files["style.css"])
 	if err != nil {
-		return nil, err
+		wrong = wrong.with("style.css", err)
 	}
 	script, err := shrink("stale.js", files["stale.js"])
 	if err != nil {
-		return nil, err
+		wrong = wrong.with("stale.js", err)
+	}
+	if len(wrong) > 0 {
+		return nil, wrong
+	}
+	for _, t := range s.text.Templates() {
+		pace(t.Tree)
+	}
+	for _, t := range s.html.Templates() {
+		pace(t.Tree)
 	}
 	s.style, s.script = html.CSS(style), html.JS(script)
 	s.policy = policy(style, script)
@@ -136,53 +220,6 @@ func cmpErr(a, b error) error {
 		return a
 	}
 	return b
-}
-
-// try executes every template with p.
-func (s *Set) try(p Public) error {
-	incidents := slices.Concat(p.Incidents, p.Past)
-	if len(incidents) == 0 {
-		incidents = []Incident{{Updates: []Update{{}}}}
-	}
-	for _, i := range incidents {
-		for _, u := range i.Updates {
-			if _, err := s.Update(p, i, u); err != nil {
-				return err
-			}
-			if _, err := s.MailWith(p, i, u, MailFoot{Unsubscribe: p.URL, Inside: u.Late}); err != nil { // with its message
-				return err
-			}
-			if _, err := s.Body(p, i, u); err != nil {
-				return err
-			}
-			if _, err := s.Issue(p, i, u); err != nil {
-				return err
-			}
-			if _, err := s.Comment(p, i, u); err != nil {
-				return err
-			}
-		}
-		if _, err := s.FeedEntry(p, i); err != nil {
-			return err
-		}
-		page, err := s.IncidentPage(p, i)
-		if err != nil {
-			return err
-		}
-		if err := checkPage("incident.html", page); err != nil {
-			return err
-		}
-	}
-	for name, render := range map[string]func(Public) ([]byte, error){"index.html": s.Index, "history.html": s.History} {
-		page, err := render(p)
-		if err != nil {
-			return err
-		}
-		if err := checkPage(name, page); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Update gives the status-page form of one update, as runbook A has it.
@@ -207,10 +244,15 @@ func (s *Set) Message(p Public, i Incident, u Update) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
+	return messageOf(out)
+}
+
+// messageOf takes a message apart.
+func messageOf(out string) (Message, error) {
 	first, body, _ := strings.Cut(out, "\n")
 	subject, ok := strings.CutPrefix(first, "Subject: ")
 	if !ok {
-		return Message{}, errors.New(`message.txt:1: the first line has to begin with "Subject: "`)
+		return Message{}, &Error{File: "message.txt", Line: 1, Msg: `the first line has to begin with "Subject: "`}
 	}
 	return Message{Subject: oneline(subject), Body: body}, nil
 }
@@ -219,7 +261,7 @@ func (s *Set) Message(p Public, i Incident, u Update) (Message, error) {
 // characters. What is measured is told with signs that Lint would refuse, and a
 // call that does not go out helps nobody: it is not asked here.
 func (s *Set) Notice(n Notice) (string, error) {
-	t, err := s.execute("notice.txt", n)
+	t, err := s.execute("notice.txt", call{n, s.times})
 	if err != nil {
 		return "", err
 	}
@@ -228,7 +270,7 @@ func (s *Set) Notice(n Notice) (string, error) {
 }
 
 func (s *Set) execute(name string, data any) (string, error) {
-	out := &limited{}
+	out := s.limited()
 	if err := s.text.ExecuteTemplate(out, name, data); err != nil {
 		return "", named(name, err)
 	}
@@ -249,16 +291,16 @@ func (s *Set) words(name string, data any) (string, error) {
 
 // page executes an HTML template.
 func (s *Set) page(name string, data any) ([]byte, error) {
-	out := &limited{}
+	out := s.limited()
 	if err := s.html.ExecuteTemplate(out, name, data); err != nil {
 		return nil, named(name, err)
 	}
 	return out.Bytes(), nil
 }
 
-// named adds the template's name to the one error that does not say it.
+// named adds the template's name to the errors that do not say it.
 func named(name string, err error) error {
-	if errors.Is(err, errTooLarge) {
+	if errors.Is(err, errTooLarge) || errors.Is(err, errTooSlow) {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return err
@@ -279,14 +321,4 @@ func tidy(s string) string {
 		b.WriteByte('\n')
 	}
 	return strings.TrimRight(b.String(), "\n") + "\n"
-}
-
-// limited is a buffer that refuses to grow without end.
-type limited struct{ bytes.Buffer }
-
-func (l *limited) Write(p []byte) (int, error) {
-	if l.Len()+len(p) > maxOutput {
-		return 0, errTooLarge
-	}
-	return l.Buffer.Write(p)
 }

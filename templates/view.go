@@ -194,6 +194,7 @@ func siteTitle(p Public) string {
 
 // Index gives the first page.
 func (s *Set) Index(p Public) ([]byte, error) {
+	s = s.utc()
 	v := s.view(p, "", true)
 	v.Head = headline(p)
 	v.Icon = icon(v.Head.Look)
@@ -209,6 +210,7 @@ func (s *Set) Index(p Public) ([]byte, error) {
 // IncidentPage gives the page of one incident. Once the incident is over the
 // page holds nothing that moves with time, and so never grows stale.
 func (s *Set) IncidentPage(p Public, i Incident) ([]byte, error) {
+	s = s.utc()
 	one := viewOf(p, i, "../", 0)
 	v := s.view(p, "../", !one.Over)
 	if one.Over {
@@ -223,6 +225,7 @@ func (s *Set) IncidentPage(p Public, i Incident) ([]byte, error) {
 
 // History gives the page of all incidents, month by month.
 func (s *Set) History(p Public) ([]byte, error) {
+	s = s.utc()
 	v := s.view(p, "../", true)
 	v.Icon = icon(headline(p).Look)
 	v.PageTitle = "Incident history – " + siteTitle(p)
@@ -232,15 +235,15 @@ func (s *Set) History(p Public) ([]byte, error) {
 
 // FeedEntry gives the updates of one incident as a fragment of HTML.
 func (s *Set) FeedEntry(p Public, i Incident) (string, error) {
-	b, err := s.page("feed.html", posts(p, i))
+	b, err := s.utc().page("feed.html", posts(p, i))
 	return string(b), err
 }
 
-// htmlFunctions are those that pages have besides functions.
-func htmlFunctions() template.FuncMap {
+// htmlFunctions are those that HTML has besides functions.
+func htmlFunctions(z times) template.FuncMap {
 	return template.FuncMap{
-		"stamp": func(t time.Time) template.HTML { return stamp(t, day(t)+", "+clock(t)) },
-		"at":    func(ref, t time.Time) template.HTML { return stamp(t, moment(ref, t)) },
+		"stamp": func(t time.Time) template.HTML { return stamp(t, day(t)+", "+z.clock(t)) },
+		"at":    func(ref, t time.Time) template.HTML { return stamp(t, z.moment(ref, t)) },
 		"date":  dateOnly,
 		"mail":  mail,
 
@@ -248,12 +251,13 @@ func htmlFunctions() template.FuncMap {
 	}
 }
 
-// stamp marks a time up. It is made of digits and fixed words only.
+// stamp marks a time up. What is shown is made of digits, fixed words and the
+// name of a zone.
 func stamp(t time.Time, shown string) template.HTML {
 	if t.IsZero() {
 		return ""
 	}
-	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s</time>`, iso(t), shown))
+	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s</time>`, iso(t), template.HTMLEscapeString(shown)))
 }
 
 func dateOnly(t time.Time) template.HTML {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"reflect"
 	"slices"
 	"time"
@@ -54,6 +55,7 @@ func compare(was, is *rules.Config) changes {
 		{"people", was.People, is.People},
 		{"business", was.Business, is.Business},
 		{"console", was.Console, is.Console},
+		{"templates", was.Templates, is.Templates},
 		{"checklists", was.Checklists, is.Checklists},
 	} {
 		if !same(part.was, part.is) {
@@ -101,6 +103,8 @@ func alike(a, b reflect.Value) bool {
 		return x.Equal(b.Interface().(time.Time))
 	case *time.Location:
 		return x.String() == b.Interface().(*time.Location).String()
+	case netip.Prefix:
+		return x == b.Interface().(netip.Prefix)
 	}
 	switch a.Kind() {
 	case reflect.Struct:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +40,8 @@ func TestWhatAReloadChanged(t *testing.T) {
 		{"another id is another rule", "id: latency", "id: slow", changes{added: []string{"slow"}, removed: []string{"latency"}}},
 		{"a region's name", "name: Europe", "name: EU", changes{others: []string{"regions"}}},
 		{"the zone", "Europe/Berlin", "Europe/Paris", changes{others: []string{"zone", "business"}}},
+		{"a network that a webhook may post into", "zone:", "channels: {h: {type: webhook, url: \"https://x\", secret_file: x, severities: [P0], allow: [10.0.0.0/8]}}\nzone:", changes{others: []string{"channels"}}},
+		{"a folder of templates", "zone:", "templates: x\nzone:", changes{others: []string{"templates"}}},
 		{"the source", "zone:", "sources: {signoz: {lag: 10s}}\nzone:", changes{others: []string{"sources"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -47,6 +50,33 @@ func TestWhatAReloadChanged(t *testing.T) {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
+	}
+}
+
+// Channels of all types are told apart by what they say.
+func TestWhatAReloadChangedOfChannels(t *testing.T) {
+	const all = `page: {url: "https://x"}
+channels:
+  hooks: {type: webhook, url: "https://x", secret_file: x, severities: [P0], allow: [10.0.0.0/8]}
+  slack: {type: slack, token_file: x, channel: C0123ABCD, rooms: {prefix: inc-}}
+  email: {type: email, server: "x:587", from: a@x, lists: [{name: a, addresses: [a@x], zone: Europe/Berlin}, {name: b, file: x}]}
+  tracker: {type: tracker, repository: a/b, token_file: x}
+`
+	parse := func(body string) *rules.Config {
+		t.Helper()
+		c, err := rules.Parse([]rules.File{{Name: "tocsin.yaml", Body: []byte(body)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	if got := compare(parse(all), parse(all)); len(got.others) > 0 {
+		t.Errorf("nothing changed, and %q did", got.others)
+	}
+	for from, to := range map[string]string{"10.0.0.0/8": "10.0.0.0/9", "inc-": "incident-", "a@x]": "b@x]", "Berlin": "Paris", "a/b": "a/c"} {
+		if got := compare(parse(all), parse(strings.Replace(all, from, to, 1))); !slices.Equal(got.others, []string{"channels"}) {
+			t.Errorf("%s became %s, and %q changed", from, to, got.others)
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/publisher/email"
@@ -17,20 +16,19 @@ import (
 	"github.com/featuresignals/tocsin/templates"
 )
 
-// openChannels makes the channels that the configuration declares. db is what
-// they remember things in; who only looks whether they can be made has none.
-func openChannels(config *rules.Config, db *store.DB) ([]publisher.Channel, error) {
-	set, err := templates.Load(nil)
-	if err != nil {
-		return nil, err
-	}
+// openChannels makes the channels that the configuration declares, with the words
+// of set. db is what they remember things in; who only looks whether they can be
+// made has none.
+func openChannels(config *rules.Config, set *templates.Set, db *store.DB) ([]publisher.Channel, error) {
 	var out []publisher.Channel
 	for _, c := range config.Channels {
 		switch c.Type {
 		case "page":
 			out = append(out, page.New(c.Name, c.Folder, set))
 		case "webhook":
-			hook, err := webhook.New(webhook.Config{Name: c.Name, URL: c.URL, SecretFile: c.SecretFile, Templates: set})
+			hook, err := webhook.New(webhook.Config{
+				Name: c.Name, URL: c.URL, Format: c.Format, SecretFile: c.SecretFile, TokenFile: c.TokenFile, Allow: c.Allow, Templates: set,
+			})
 			if err != nil {
 				return nil, err
 			}
@@ -54,7 +52,7 @@ func openChannels(config *rules.Config, db *store.DB) ([]publisher.Channel, erro
 			}
 			out = append(out, issues)
 		default:
-			panic(fmt.Sprintf("the parser let a channel of type %q pass", c.Type))
+			return nil, fmt.Errorf("open the channel %s: this program has nothing that delivers to channels of type %s; take it out of the configuration until one has", c.Name, c.Type)
 		}
 	}
 	return out, nil
@@ -72,7 +70,7 @@ func pageFolder(config *rules.Config) string {
 func openMail(config *rules.Config, c rules.Channel, set *templates.Set, db *store.DB, logger *slog.Logger) (*email.Channel, error) {
 	return email.New(email.Config{
 		Name: c.Name, Mail: *c.Mail, People: config.People, Page: config.Page.URL, Title: config.Page.Title,
-		Words:  func(*time.Location) *templates.Set { return set },
+		Words:  set.In,
 		Memory: db, Addresses: db, Logger: logger,
 	})
 }
@@ -80,7 +78,7 @@ func openMail(config *rules.Config, c rules.Channel, set *templates.Set, db *sto
 // openMails makes the channels of mail alone: a command that reads what came back
 // has no business with the secrets of the others.
 func openMails(config *rules.Config, db *store.DB) ([]*email.Channel, error) {
-	set, err := templates.Load(nil)
+	set, err := openTemplates(config)
 	if err != nil {
 		return nil, err
 	}

@@ -74,6 +74,7 @@ func (c *checkCmd) Run(w *world) error {
 	}
 	said := []remark{}
 	var good []*rules.Config
+	own := 0 // templates
 	for _, path := range paths {
 		w.config = path
 		config, err := w.load()
@@ -86,6 +87,16 @@ func (c *checkCmd) Run(w *world) error {
 				said = append(said, remarkOf(isError, m.Pos, m.Msg))
 			}
 			continue
+		}
+		set, err := openTemplates(config)
+		if ms := rules.Mistakes(err); len(ms) > 0 {
+			for _, m := range ms {
+				said = append(said, remarkOf(isError, m.Pos, m.Msg))
+			}
+		} else if err != nil {
+			return err
+		} else {
+			own += len(set.Own())
 		}
 		good = append(good, config)
 		warnings := config.Lint(time.Now())
@@ -100,7 +111,7 @@ func (c *checkCmd) Run(w *world) error {
 			said = append(said, remarkOf(isWarning, x.Pos, x.Msg))
 		}
 	}
-	if err := c.print(w, said, good); err != nil {
+	if err := c.print(w, said, good, own); err != nil {
 		return err
 	}
 	if slices.ContainsFunc(said, func(r remark) bool { return c.Strict || r.Severity == isError }) {
@@ -139,7 +150,7 @@ func deadRules(ctx context.Context, reader *signoz.Reader, config *rules.Config,
 // every rule would hide the others' end.
 const mostWarnings = 50
 
-func (c *checkCmd) print(w *world, said []remark, good []*rules.Config) error {
+func (c *checkCmd) print(w *world, said []remark, good []*rules.Config, own int) error {
 	if c.Format == "json" {
 		enc := json.NewEncoder(w.out)
 		enc.SetIndent("", "  ")
@@ -178,6 +189,7 @@ func (c *checkCmd) print(w *world, said []remark, good []*rules.Config) error {
 	counts = []string{fmt.Sprintf("%d rule%s", sums.rules, plural(sums.rules))}
 	count(sums.probes, "probe")
 	count(sums.tests, "test")
+	count(own, "template")
 	count(len(said), "warning")
 	fmt.Fprintln(w.out, "good:", strings.Join(counts, ", "))
 	for _, config := range good {

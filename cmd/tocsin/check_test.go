@@ -106,7 +106,7 @@ func TestOnlySomeWarningsArePrintedForPeople(t *testing.T) {
 		warnings     int
 	}{{"text", "… and 3 more warnings: --format json prints all\n1 mistake, 53 warnings\n", mostWarnings}, {"json", "]\n", mostWarnings + 3}} {
 		var out bytes.Buffer
-		if err := (&checkCmd{Format: c.format}).print(&world{out: &out}, said, nil); err != nil {
+		if err := (&checkCmd{Format: c.format}).print(&world{out: &out}, said, nil, 0); err != nil {
 			t.Fatal(err)
 		}
 		text := out.String()

@@ -78,7 +78,9 @@ func (d *diagnosis) want(format string, args ...any) {
 func (d *diagnosis) look(w *world) {
 	d.spans(w.ctx)
 	d.probes(w.ctx)
-	if _, err := openChannels(d.config, nil); err != nil {
+	if words, err := openTemplates(d.config); err != nil {
+		d.want("templates: %v", err)
+	} else if _, err := openChannels(d.config, words, nil); err != nil {
 		d.want("%v", err)
 	}
 	d.folders()

@@ -56,6 +56,15 @@ func sendOne(t *testing.T, c publisher.Channel) {
 	}
 }
 
+func words(t *testing.T) *templates.Set {
+	t.Helper()
+	set, err := templates.Load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
 // unsubscribeLink gives the token of the reader's link.
 func unsubscribeLink(t *testing.T, channels []publisher.Channel, db *store.DB) string {
 	t.Helper()
@@ -63,7 +72,7 @@ func unsubscribeLink(t *testing.T, channels []publisher.Channel, db *store.DB) s
 	config := *rules.Default()
 	config.Page.URL = "https://status.example.com"
 	config.Channels = []rules.Channel{mailChannel(s.Addr())}
-	all, err := openChannels(&config, db)
+	all, err := openChannels(&config, words(t), db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +88,7 @@ func unsubscribeLink(t *testing.T, channels []publisher.Channel, db *store.DB) s
 func TestABounceIsTakenInBesideTheService(t *testing.T) {
 	s := smtptest.New(t, smtptest.Options{TLS: "none"})
 	config, service := mailing(t, s.Addr())
-	channels, err := openChannels(config, service)
+	channels, err := openChannels(config, words(t), service)
 	if err != nil {
 		t.Fatal(err)
 	}

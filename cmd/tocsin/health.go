@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,9 +34,9 @@ type try struct {
 }
 
 const (
-	stuckAfter = 3 * time.Minute // without a tick, the schedule is broken
-	staleAfter = 3 * time.Minute // beyond the lag, the newest judged minute is old
-	oldAfter   = 5 * time.Minute // a delivery that waits longer is late
+	stuckAfter = 3 * time.Minute  // without a tick, the schedule is broken
+	staleAfter = 3 * time.Minute  // beyond the lag, the newest judged minute is old
+	oldAfter   = 10 * time.Minute // a delivery that waits longer is late
 )
 
 func newHealth(k *keeper, reg prometheus.Registerer) *health {
@@ -63,7 +64,7 @@ func newHealth(k *keeper, reg prometheus.Registerer) *health {
 		total("tocsin_promises_kept_total", "Promised updates that were made in time.", func() float64 {
 			return float64(everyIncident(k, func(i incident.Incident) int { return i.Kept }))
 		}),
-		total("tocsin_calls_total", "Calls to people: pages, escalations, reminders.", func() float64 {
+		total("tocsin_calls_total", "Calls to people: pages, escalations, reminders, and the words that they need not come.", func() float64 {
 			return float64(everyIncident(k, func(i incident.Incident) int { return i.Called }))
 		}),
 		gauge("tocsin_incidents_unacknowledged", "Open incidents that people are called for and that nobody has acknowledged.", func() float64 {
@@ -241,11 +242,17 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	for _, q := range rep.Outbox {
+		if !slices.ContainsFunc(h.keeper.config().Channels, func(c rules.Channel) bool { return c.Name == q.Channel }) {
+			continue // what it left concerns nobody, and is put away on the console
+		}
+		if q.Halted != "" {
+			rep.Wanting = append(rep.Wanting, "channel "+q.Channel+" is halted: tocsin outbox list says why")
+		}
 		if !q.Oldest.IsZero() && time.Since(q.Oldest) > oldAfter {
 			rep.Wanting = append(rep.Wanting, "channel "+q.Channel+" has deliveries that wait since "+q.Oldest.UTC().Format(time.RFC3339))
 		}
 		if q.Dead > 0 {
-			rep.Wanting = append(rep.Wanting, "channel "+q.Channel+" has dead letters: see tocsin_outbox_dead_letters and the log")
+			rep.Wanting = append(rep.Wanting, "channel "+q.Channel+" has dead letters: see tocsin outbox dead")
 		}
 	}
 	answer(w, rep)

@@ -24,9 +24,7 @@ import (
 
 // incidentCmd works on incidents through the API of a running service.
 type incidentCmd struct {
-	Server    string `env:"TOCSIN_SERVER" placeholder:"URL" help:"Where the service's private address is, as https://tocsin.example.com; by default listen.private of the configuration, else http://127.0.0.1:8081."`
-	TokenFile string `placeholder:"FILE" help:"File with the token to act with; by default the token in TOCSIN_TOKEN."`
-	Format    string `enum:"text,json" default:"text" help:"text for people, json for programs: what the API answers."`
+	remote
 
 	List       incidentListCmd       `cmd:"" help:"Print the incidents that are open."`
 	Show       incidentShowCmd       `cmd:"" help:"Print all about an incident, with its tasks and their commands."`
@@ -54,6 +52,13 @@ type incidentCmd struct {
 	Merge      incidentMergeCmd      `cmd:"" help:"Have it go on as another incident."`
 	Link       incidentLinkCmd       `cmd:"" help:"Say that another incident has to do with it."`
 	Disclose   incidentDiscloseCmd   `cmd:"" help:"Make a private incident one that customers read of."`
+}
+
+// remote is where the API is that a command asks, and with what.
+type remote struct {
+	Server    string `env:"TOCSIN_SERVER" placeholder:"URL" help:"Where the service's private address is, as https://tocsin.example.com; by default listen.private of the configuration, else http://127.0.0.1:8081."`
+	TokenFile string `placeholder:"FILE" help:"File with the token to act with; by default the token in TOCSIN_TOKEN."`
+	Format    string `enum:"text,json" default:"text" help:"text for people, json for programs: what the API answers."`
 }
 
 // Help satisfies kong.
@@ -103,7 +108,7 @@ type client struct {
 }
 
 // client makes the client that the flags ask for.
-func (c *incidentCmd) client(w *world) (*client, error) {
+func (c *remote) client(w *world) (*client, error) {
 	base, err := c.base(w)
 	if err != nil {
 		return nil, err
@@ -131,7 +136,7 @@ func (c *incidentCmd) client(w *world) (*client, error) {
 }
 
 // base gives the address of the service.
-func (c *incidentCmd) base(w *world) (string, error) {
+func (c *remote) base(w *world) (string, error) {
 	if c.Server != "" {
 		server := c.Server
 		if !strings.Contains(server, "://") {
@@ -250,9 +255,12 @@ func (c *client) refused(resp *http.Response, body []byte) error {
 	}
 }
 
+// asker makes the client that a command's flags ask for.
+type asker interface{ client(*world) (*client, error) }
+
 // fetch asks for something, and prints it: as it is for programs, else as show
 // does.
-func fetch[T any](w *world, in *incidentCmd, path string, show func(*sheet, T)) error {
+func fetch[T any](w *world, in asker, path string, show func(*sheet, T)) error {
 	c, err := in.client(w)
 	if err != nil {
 		return err

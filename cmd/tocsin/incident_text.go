@@ -214,7 +214,7 @@ func (p *sheet) next(i api.IncidentView) string {
 }
 
 // also asks for something that belongs to the same page.
-func (p *sheet) also(w *world, in *incidentCmd, path string, v any) error {
+func (p *sheet) also(w *world, in asker, path string, v any) error {
 	c, err := in.client(w)
 	if err != nil {
 		return err

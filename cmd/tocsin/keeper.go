@@ -17,6 +17,7 @@ import (
 	"github.com/featuresignals/tocsin/store"
 	"github.com/featuresignals/tocsin/telemetry/probe"
 	"github.com/featuresignals/tocsin/telemetry/signoz"
+	"github.com/featuresignals/tocsin/templates"
 )
 
 // setup is a configuration and what is made of it before anything of it runs:
@@ -24,6 +25,7 @@ import (
 type setup struct {
 	config   *rules.Config
 	spans    *signoz.Reader // nil where no rule looks at spans
+	words    *templates.Set
 	channels []publisher.Channel
 	page     http.Handler
 }
@@ -45,7 +47,10 @@ func setUp(config *rules.Config, db *store.DB, logger *slog.Logger) (*setup, err
 
 // open makes the channels, which remember things in db.
 func (s *setup) open(db *store.DB) (err error) {
-	if s.channels, err = openChannels(s.config, db); err != nil {
+	if s.words, err = openTemplates(s.config); err != nil {
+		return err
+	}
+	if s.channels, err = openChannels(s.config, s.words, db); err != nil {
 		return err
 	}
 	s.page = public(s.config, s.channels)
@@ -75,7 +80,7 @@ type keeper struct {
 	world   *world
 	logger  *slog.Logger
 	db      *store.DB
-	count   func(channel, result string) // of deliveries
+	meter   *publisher.Metrics // of deliveries; nil where nobody asks
 	desk    *incident.Desk
 	prober  *probe.Prober
 	console *console.Console
@@ -192,7 +197,10 @@ func (k *keeper) due(l *evaluator.Loop) time.Time {
 func (k *keeper) publish(s *setup) {
 	k.attach(s)
 	out := &publisher.Loop{
-		Outbox: k.db, Channels: s.channels, Logger: k.logger, Point: k.world.point, Count: k.count, Prepare: k.prepare,
+		Outbox: k.db, Channels: s.channels, Logger: k.logger, Point: k.world.point, Prepare: k.prepare,
+	}
+	if m := k.meter; m != nil {
+		out.Count, out.Took, out.Delivered = m.Count, m.Took, m.Delivered
 	}
 	k.out.Store(out)
 	k.publishing = k.run(out.Run)
@@ -206,6 +214,9 @@ func (k *keeper) prepare(_ context.Context, r publisher.Row) (publisher.Delivery
 
 // config is the configuration in force.
 func (k *keeper) config() *rules.Config { return k.force.Load().config }
+
+// words are the templates in force.
+func (k *keeper) words() *templates.Set { return k.force.Load().words }
 
 // mistakes is what is wrong with the configuration as it is written, if it is not
 // in force.

@@ -29,16 +29,19 @@ type cli struct {
 	Config     string `short:"c" placeholder:"FILE" help:"Configuration; tocsin.yaml where there is one, else the built-in defaults and starter rules."`
 	ClickHouse string `name:"clickhouse" env:"TOCSIN_CLICKHOUSE_DSN" placeholder:"URL" help:"SigNoz's ClickHouse, over the configuration: clickhouse://host:9000 or http://host:8123. The password comes from TOCSIN_CLICKHOUSE_PASSWORD or a file."`
 
-	Serve    serveCmd    `cmd:"" help:"Watch, run incidents, publish. Runs until it is told to stop."`
-	Check    checkCmd    `cmd:"" help:"Read the configuration and the rules, and print every mistake at once, and what looks like one."`
-	Doctor   doctorCmd   `cmd:"" help:"Look at what Tocsin can reach: the store, its tables, the newest span of each service and region, how late they are."`
-	Page     pageCmd     `cmd:"" help:"Render the public page into a folder, once."`
-	Test     testCmd     `cmd:"" help:"Play the rule tests: minutes in, findings and incidents out."`
-	Replay   replayCmd   `cmd:"" help:"Tell what the rules would have said of a time that is over: incidents, posts, nights woken. Changes nothing."`
-	Incident incidentCmd `cmd:"" help:"Work on incidents: list, acknowledge, say, resolve …, through the API of a running service."`
-	Email    emailCmd    `cmd:"" help:"Take in mail that came back, list the addresses that are left out of lists, and forget what is known of them."`
-	Token    tokenCmd    `cmd:"" help:"Make, list and revoke the tokens that people and programs sign in with."`
-	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of the configuration, for editors."`
+	Serve     serveCmd     `cmd:"" help:"Watch, run incidents, publish. Runs until it is told to stop."`
+	Check     checkCmd     `cmd:"" help:"Read the configuration and the rules, and print every mistake at once, and what looks like one."`
+	Doctor    doctorCmd    `cmd:"" help:"Look at what Tocsin can reach: the store, its tables, the newest span of each service and region, how late they are."`
+	Page      pageCmd      `cmd:"" help:"Render the public page into a folder, once."`
+	Test      testCmd      `cmd:"" help:"Play the rule tests: minutes in, findings and incidents out."`
+	Replay    replayCmd    `cmd:"" help:"Tell what the rules would have said of a time that is over: incidents, posts, nights woken. Changes nothing."`
+	Incident  incidentCmd  `cmd:"" help:"Work on incidents: list, acknowledge, say, resolve …, through the API of a running service."`
+	Outbox    outboxCmd    `cmd:"" help:"See what waits to go out and what was given up, and have it go out again, through the API of a running service."`
+	Email     emailCmd     `cmd:"" help:"Take in mail that came back, list the addresses that are left out of lists, and forget what is known of them."`
+	Token     tokenCmd     `cmd:"" help:"Make, list and revoke the tokens that people and programs sign in with."`
+	Templates templatesCmd `cmd:"" help:"Begin with templates of your own: list, show and copy the built-in ones."`
+	Preview   previewCmd   `cmd:"" help:"Show what an incident looks like in any channel, or an example without any incident."`
+	Schema    schemaCmd    `cmd:"" help:"Print the JSON Schema of the configuration, for editors."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/publisher/page"
 	"github.com/featuresignals/tocsin/store"
-	"github.com/featuresignals/tocsin/templates"
 )
 
 // pageCmd renders the public page once, from what the store holds. It only
@@ -40,9 +39,9 @@ func (c *pageCmd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	set, err := templates.Load(nil)
+	set, err := openTemplates(config)
 	if err != nil {
-		return err
+		return w.mistakes(err)
 	}
 	p := publisher.Project(config, board, incident.JudgedAll(config, judged), time.Now().UTC())
 	receipt, err := page.New("status", folder, set).Publish(w.ctx, publisher.Delivery{Channel: "status", Public: p})

@@ -10,7 +10,6 @@ import (
 	"github.com/featuresignals/tocsin/cmd/tocsin/api"
 	"github.com/featuresignals/tocsin/cmd/tocsin/console"
 	"github.com/featuresignals/tocsin/publisher/slack"
-	"github.com/featuresignals/tocsin/templates"
 )
 
 // private is what the private listener serves: the console and the API for
@@ -24,20 +23,17 @@ type private struct {
 }
 
 func (k *keeper) private(registry *prometheus.Registry) (*private, error) {
-	words, err := templates.Load(nil)
-	if err != nil {
-		return nil, err
-	}
 	p := &private{mux: http.NewServeMux()}
 	p.guard = access.New(access.Options{Store: k.db, Logger: k.logger, CSP: console.CSP, Render: console.Render})
-	p.console = console.New(console.Options{Desk: k.desk, Log: k.db, Guard: p.guard, Config: k.config, Wrong: k.mistakes, Words: words, Logger: k.logger})
+	letters := api.Letters{Outbox: k.db, Config: k.config, Wake: k.wake}
+	p.console = console.New(console.Options{Desk: k.desk, Log: k.db, Letters: letters, Guard: p.guard, Config: k.config, Wrong: k.mistakes, Words: k.words, Logger: k.logger})
 	p.mux.HandleFunc("GET /healthz", k.health.alive)
 	p.mux.HandleFunc("GET /readyz", k.health.ready)
 	p.mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	p.mux.Handle("GET /signin", p.guard.SignIn())
 	p.mux.Handle("POST /signin", p.guard.PostSignIn())
 	p.mux.Handle("POST /signout", p.guard.SignOut())
-	p.mux.Handle("/api/", api.New(api.Options{Desk: k.desk, Log: k.db, Guard: p.guard, Words: words, Config: k.config, Logger: k.logger}))
+	p.mux.Handle("/api/", api.New(api.Options{Desk: k.desk, Log: k.db, Outbox: k.db, Wake: k.wake, Guard: p.guard, Words: k.words, Config: k.config, Logger: k.logger}))
 	p.slack = k.callbacks()
 	p.mux.Handle("POST /slack/{channel}/interactions", p.slack) // Slack signs; it has no token of ours
 	p.mux.Handle("/", p.console)

@@ -89,7 +89,7 @@ func TestEveryRouteAndWhoMayUseIt(t *testing.T) {
 	k := &keeper{db: db, logger: logger}
 	mailing := *config
 	mailing.Channels = append(slices.Clone(config.Channels), mailChannel("127.0.0.1:1"))
-	channels, err := openChannels(&mailing, db)
+	channels, err := openChannels(&mailing, words(t), db)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,6 +125,9 @@ func (k *keeper) tryReload(ctx context.Context, files reading, why string) error
 	if err != nil {
 		return err
 	}
+	if next.words.Sum() != was.words.Sum() {
+		diff.others = append(diff.others, "templates")
+	}
 	k.logger.Info("the configuration changed, reading what its rules look back on", "why", why)
 	is := &standing{setup: next, sum: files.sum, own: files.own(), loops: k.loops(next)}
 	filled := true
@@ -256,7 +259,7 @@ func (k *keeper) swap(ctx context.Context, is, was *standing, diff changes, fill
 		l.Sink = k.take
 	}
 	k.judge(is)
-	if diff.differs("channels") {
+	if diff.differs("channels", "templates") {
 		k.publishing.stop() // a delivery under way comes to its end, or is repeated with its key
 		k.publish(is.setup)
 	}

@@ -22,7 +22,6 @@ import (
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/store"
 	"github.com/featuresignals/tocsin/telemetry"
-	"github.com/featuresignals/tocsin/templates"
 )
 
 // replayCmd tells what a configuration would have said of a time that is over.
@@ -190,9 +189,9 @@ func (r *replay) open(w *world) error {
 	}
 	r.seen = counted{Source: evaluator.Join(list...)}
 
-	words, err := templates.Load(nil)
+	words, err := openTemplates(r.config)
 	if err != nil {
-		return err
+		return w.mistakes(err)
 	}
 	ledger, err := r.ledger(w)
 	if err != nil {

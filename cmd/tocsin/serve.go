@@ -47,7 +47,7 @@ func (c *serveCmd) Run(w *world) error {
 
 	first, err := setUp(config, nil, logger) // whatever is wrong shows before there is a store
 	if err != nil {
-		return err
+		return w.mistakes(err)
 	}
 	if err := look(w.ctx, first.spans, logger); err != nil {
 		return err
@@ -65,7 +65,7 @@ func (c *serveCmd) Run(w *world) error {
 		return err
 	}
 
-	k := &keeper{world: w, logger: logger, db: db, count: publisher.NewMetrics(registry, db.Queues).Count}
+	k := &keeper{world: w, logger: logger, db: db, meter: publisher.NewMetrics(registry, db.Queues)}
 	k.desk, err = incident.NewDesk(w.ctx, incident.Options{
 		Config: config, Log: db, Logger: logger, Judged: judged, Stored: k.wake, Point: w.point, Fit: templates.Fit,
 	})

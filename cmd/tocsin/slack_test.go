@@ -57,12 +57,16 @@ people: {ann: {name: Ann Lee, roles: [on-call]}}
 	}
 	defer db.Close()
 	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	k := &keeper{db: db, logger: logger, world: &world{}, count: func(string, string) {}}
-	channels, err := openChannels(config, nil)
+	k := &keeper{db: db, logger: logger, world: &world{}}
+	words, err := openTemplates(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	up := &setup{config: config, page: page.Handler(t.TempDir()), channels: channels}
+	channels, err := openChannels(config, words, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	up := &setup{config: config, page: page.Handler(t.TempDir()), channels: channels, words: words}
 	k.force.Store(&standing{setup: up})
 	if k.desk, err = incident.NewDesk(t.Context(), incident.Options{Config: config, Log: db, Logger: logger, Stored: k.wake, Fit: templates.Fit}); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -18,8 +19,8 @@ import (
 	"github.com/featuresignals/tocsin/rules"
 )
 
-// watch tells when the configuration's files have changed: the main file, and
-// all that its include: matches. It looks at them by name every time, so that
+// watch tells when the configuration's files have changed: the main file, all that
+// its include: matches, and the folder of templates. It looks at them by name every time, so that
 // a file that is replaced, or a link that points elsewhere now (as Kubernetes
 // swaps a ConfigMap), is seen as well as one that is written over.
 //
@@ -27,6 +28,7 @@ import (
 type watch struct {
 	main     string
 	patterns []string // of the main file's include:, as last legible
+	folder   string   // its templates:, as last legible
 
 	seen      map[string]stamp
 	unsettled bool
@@ -39,6 +41,7 @@ type watch struct {
 type reading struct {
 	main     string
 	patterns []string
+	folder   string       // of templates
 	files    []rules.File // those that can be read
 	sum      string
 }
@@ -86,7 +89,7 @@ func (w *watch) ask() { w.asked, w.seen = true, nil }
 // look finds the files and their stamps.
 func (w *watch) look() map[string]stamp {
 	stamps := map[string]stamp{}
-	for _, name := range filesOf(w.main, w.patterns) {
+	for _, name := range slices.Concat(filesOf(w.main, w.patterns), templatesOf(w.folder)) {
 		stamps[name] = stamp{}
 		if info, err := os.Stat(name); err == nil {
 			stamps[name] = stamp{info.Size(), info.ModTime(), info.Mode()}
@@ -112,6 +115,35 @@ func filesOf(main string, patterns []string) []string {
 	return slices.Compact(files)
 }
 
+// templatesOf lists the files of a folder of templates, those that count.
+func templatesOf(folder string) []string {
+	if folder == "" {
+		return nil
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil // whoever opens it says so
+	}
+	var files []string
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") && !strings.HasSuffix(e.Name(), "~") {
+			files = append(files, filepath.Join(folder, e.Name()))
+		}
+	}
+	return files
+}
+
+// ownTemplates reads the folder of templates out of a main file, however wrong the
+// rest of it is: ok is false where it is no YAML at all.
+func ownTemplates(body []byte) (folder string, ok bool) {
+	var main struct{ Templates any }
+	if yaml.Unmarshal(body, &main) != nil {
+		return "", false
+	}
+	folder, _ = main.Templates.(string)
+	return folder, true
+}
+
 // readAll reads all files. What the main one includes may have changed with it.
 func (w *watch) readAll() reading {
 	if body, err := contents(w.main); err == nil {
@@ -119,8 +151,12 @@ func (w *watch) readAll() reading {
 			w.patterns = patterns
 			w.seen = w.look()
 		}
+		if folder, ok := ownTemplates(body); ok && folder != w.folder {
+			w.folder = folder
+			w.seen = w.look()
+		}
 	}
-	return reading{main: w.main, patterns: w.patterns}.again()
+	return reading{main: w.main, patterns: w.patterns, folder: w.folder}.again()
 }
 
 // again reads the same files once more.
@@ -134,6 +170,11 @@ func (r reading) again() reading {
 		if err == nil {
 			r.files = append(r.files, rules.File{Name: name, Body: body})
 		}
+	}
+	for _, name := range templatesOf(r.folder) {
+		body, err := contents(name)
+		fmt.Fprintf(h, "%q %d %v\n", name, len(body), err)
+		h.Write(body)
 	}
 	r.sum = hex.EncodeToString(h.Sum(nil))
 	return r

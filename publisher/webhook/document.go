@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -18,6 +19,16 @@ const (
 	wordsLimit   = 500   // one phrase
 	textLimit    = 4_000 // what a person wrote
 	messageLimit = 6_000 // the message for people
+	addressLimit = 1_000 // an address that is longer is left out: half of one leads nowhere
+)
+
+// bounds is how much of words a document holds, in bytes.
+type bounds struct{ words, text int }
+
+// The document is made with tight bounds where it does not fit with roomy ones.
+var (
+	roomy = bounds{wordsLimit, textLimit}
+	tight = bounds{100, 1_000}
 )
 
 // mostUpdates is more than fit into a body.
@@ -124,7 +135,7 @@ func (c *Channel) body(d publisher.Delivery) ([]byte, error) {
 // updateBody renders the document of an update, with as many of the earlier ones
 // as fit.
 func (c *Channel) updateBody(d publisher.Delivery) ([]byte, error) {
-	doc := newDocument(d)
+	doc, isTight := newDocument(d, roomy), false
 	if c.Templates != nil {
 		m, err := c.Templates.Message(d.Public, *d.Incident, *d.Update)
 		if err != nil {
@@ -136,7 +147,7 @@ func (c *Channel) updateBody(d publisher.Delivery) ([]byte, error) {
 		}
 	}
 	for {
-		b, err := json.Marshal(doc)
+		b, err := marshal(doc)
 		if err != nil {
 			return nil, fmt.Errorf("write the document: %w", err)
 		}
@@ -148,6 +159,8 @@ func (c *Channel) updateBody(d publisher.Delivery) ([]byte, error) {
 			*updates = (*updates)[:len(*updates)-1]
 		case doc.Data.Message != nil:
 			doc.Data.Message = nil
+		case !isTight:
+			doc, isTight = newDocument(d, tight), true
 		default:
 			return nil, fmt.Errorf("the document has %d bytes, want less than %d: too many regions are listed: %w",
 				len(b), bodyLimit, publisher.ErrPermanent)
@@ -159,14 +172,14 @@ func (c *Channel) updateBody(d publisher.Delivery) ([]byte, error) {
 // was said since: a repeated or late delivery must not tell a different story
 // under the same id. Only the page, and Statuspage's word for the impact, are
 // of the time of sending.
-func newDocument(d publisher.Delivery) document {
+func newDocument(d publisher.Delivery, most bounds) document {
 	i, u := d.Incident, d.Update
 	inc := incidentJSON{
 		ID: i.ID, URL: link(d.Public.URL, i.ID),
-		State: u.State, Severity: u.Severity, Impact: i.Impact, Status: u.Status, Title: clip(u.Symptom, wordsLimit),
-		Component: namedJSON{i.Component.ID, clip(i.Component.Name, wordsLimit)},
-		Regions:   named(u.Regions), AllRegions: u.AllRegions,
-		Workaround: clip(u.Workaround, wordsLimit), Integrity: cmp.Or(u.Integrity, i.Integrity),
+		State: u.State, Severity: u.Severity, Impact: i.Impact, Status: u.Status, Title: clip(u.Symptom, most.words),
+		Component: namedJSON{i.Component.ID, clip(i.Component.Name, most.words)},
+		Regions:   named(u.Regions, most), AllRegions: u.AllRegions,
+		Workaround: clip(u.Workaround, most.words), Integrity: clip(cmp.Or(u.Integrity, i.Integrity), most.words),
 		PostMortem: stamp(u.PostMortem), ContinuedAs: u.Into, Inside: d.Inside,
 		Began: stamp(i.Began), Detected: stamp(i.Detected), NextUpdate: stamp(u.Next),
 		UpdatesTotal: u.Number,
@@ -180,33 +193,34 @@ func newDocument(d publisher.Delivery) document {
 	}
 	for _, e := range i.Updates {
 		if e.Number <= u.Number {
-			inc.Updates = append(inc.Updates, newUpdate(e))
+			inc.Updates = append(inc.Updates, newUpdate(e, most))
 		}
 	}
 	slices.SortStableFunc(inc.Updates, func(a, b updateJSON) int { return b.Number - a.Number })
 	inc.Updates = inc.Updates[:min(len(inc.Updates), mostUpdates)]
 	p := d.Public
 	return document{Type: kind, Timestamp: stamp(u.Said), Data: data{Incident: inc, Page: pageJSON{
-		Organisation: clip(p.Organisation, wordsLimit), Title: clip(p.Title, wordsLimit), URL: p.URL,
-		Indicator: p.Indicator, Description: clip(p.Description, wordsLimit),
+		Organisation: clip(p.Organisation, most.words), Title: clip(p.Title, most.words), URL: whole(p.URL),
+		Indicator: p.Indicator, Description: clip(p.Description, most.words),
 		Checked: stamp(p.Checked), DataMissing: stamp(p.Blind),
 	}}}
 }
 
-func newUpdate(u templates.Update) updateJSON {
+func newUpdate(u templates.Update, most bounds) updateJSON {
 	return updateJSON{
 		ID: u.ID, Number: u.Number, State: u.State, Severity: u.Severity, Status: u.Status,
-		Symptom: clip(u.Symptom, wordsLimit), Impact: clip(u.Impact, wordsLimit), Figure: u.Figure,
-		Trend: u.Trend, Text: clip(u.Text, textLimit), Integrity: u.Integrity, Workaround: clip(u.Workaround, wordsLimit), Regions: named(u.Regions), Late: u.Late,
+		Symptom: clip(u.Symptom, most.words), Impact: clip(u.Impact, most.words), Figure: clip(u.Figure, most.words),
+		Trend: u.Trend, Text: clip(u.Text, most.text), Integrity: clip(u.Integrity, most.words), Workaround: clip(u.Workaround, most.words),
+		Regions: named(u.Regions, most), Late: u.Late,
 		Said: stamp(u.Said), AsOf: stamp(u.AsOf), NextUpdate: stamp(u.Next),
 	}
 }
 
 // named never gives nil: a list in the document is a list.
-func named(regions []templates.Region) []namedJSON {
+func named(regions []templates.Region, most bounds) []namedJSON {
 	out := []namedJSON{}
 	for _, r := range regions {
-		out = append(out, namedJSON{r.Code, clip(r.Name, wordsLimit)})
+		out = append(out, namedJSON{r.Code, clip(r.Name, most.words)})
 	}
 	return out
 }
@@ -216,7 +230,27 @@ func link(page, id string) string {
 	if page == "" {
 		return ""
 	}
-	return strings.TrimRight(page, "/") + "/incidents/" + id + ".html"
+	return whole(strings.TrimRight(page, "/") + "/incidents/" + id + ".html")
+}
+
+// whole gives an address, or none where it is too long to be one.
+func whole(address string) string {
+	if len(address) > addressLimit {
+		return ""
+	}
+	return address
+}
+
+// marshal writes a document. Nobody reads it as HTML, so what has a meaning there
+// stands as it is, and lengths do not grow.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // clip shortens s to at most n bytes, at a whole character.

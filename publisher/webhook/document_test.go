@@ -14,7 +14,7 @@ import (
 	"github.com/featuresignals/tocsin/templates"
 )
 
-var update = flag.Bool("update", false, "rewrite the examples in docs/webhooks.md")
+var update = flag.Bool("update", false, "rewrite the examples in docs/webhooks.md and testdata")
 
 // bodyOf gives what would be posted, read back.
 func bodyOf(t *testing.T, d publisher.Delivery) (doc map[string]any, size int) {
@@ -149,7 +149,7 @@ func TestWithoutAMessageTheDocumentStillGoesOut(t *testing.T) {
 func TestNothingKnownIsStillADocument(t *testing.T) {
 	d := publisher.Delivery{Key: "a", Incident: &templates.Incident{}, Update: &templates.Update{}}
 	d.Incident.Updates = []templates.Update{*d.Update}
-	b, err := json.Marshal(newDocument(d))
+	b, err := json.Marshal(newDocument(d, roomy))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,16 +182,28 @@ func TestTheExamplesInTheDocsAreReal(t *testing.T) {
 				t.Fatal(err)
 			}
 			isInDocs(t, k.begin, b)
+			isExplained(t, b)
+		})
+	}
+	for format, d := range map[string]publisher.Delivery{"generic": delivery(1), "pagerduty": notice(), "opsgenie": notice(), "ntfy": notice()} {
+		t.Run(format, func(t *testing.T) {
+			m, err := openAs(t, format, "https://example.com").message(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			isInDocs(t, "```json "+format+"\n", m.body)
 		})
 	}
 }
 
+const docs = "../../docs/webhooks.md"
+
 // isInDocs holds the block of docs/webhooks.md that begins so against what is
-// posted. Every key has to be explained.
+// posted.
 func isInDocs(t *testing.T, begin string, posted json.RawMessage) {
 	t.Helper()
-	const file, end = "../../docs/webhooks.md", "\n```\n"
-	doc, err := os.ReadFile(file)
+	const end = "```\n"
+	doc, err := os.ReadFile(docs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,17 +216,31 @@ func isInDocs(t *testing.T, begin string, posted json.RawMessage) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := string(indented)
+	want := string(indented) + "\n"
 	if *update {
-		if err := os.WriteFile(file, []byte(before+begin+want+end+after), 0o644); err != nil {
+		if err := os.WriteFile(docs, []byte(before+begin+want+end+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	} else if have != want {
 		t.Errorf("it says\n%s\nbut posted is\n%s\n(go test ./publisher/webhook -update rewrites it)", have, want)
 	}
-	for line := range strings.Lines(want) {
+}
+
+// isExplained looks for every key of what is posted in the prose of
+// docs/webhooks.md.
+func isExplained(t *testing.T, posted json.RawMessage) {
+	t.Helper()
+	doc, err := os.ReadFile(docs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	indented, err := json.MarshalIndent(posted, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(indented)) {
 		if key, _, ok := strings.Cut(strings.TrimSpace(line), ":"); ok && strings.HasPrefix(key, `"`) {
-			if name := strings.Trim(key, `"`); !strings.Contains(before+after, "`"+name+"`") {
+			if name := strings.Trim(key, `"`); !strings.Contains(string(doc), "`"+name+"`") {
 				t.Errorf("the key %q is not explained", name)
 			}
 		}

@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/featuresignals/tocsin/publisher"
@@ -60,7 +59,7 @@ func (c *Channel) noticeBody(n templates.Notice) ([]byte, error) {
 		Began: stamp(n.Began), Detected: stamp(n.Detected), Summary: clip(n.Summary, wordsLimit),
 		To: clipAll(n.To), Role: clip(n.Role, wordsLimit), Step: n.Step,
 		Due: stamp(n.Due), AckBy: stamp(n.AckBy), Acknowledged: clip(n.Acked, wordsLimit),
-		Console: n.Console, WarRoom: n.WarRoom, Runbook: n.Runbook, SigNoz: n.SigNoz,
+		Console: whole(n.Console), WarRoom: whole(n.WarRoom), Runbook: whole(n.Runbook), SigNoz: whole(n.SigNoz),
 	}}}
 	if c.Templates != nil {
 		text, err := c.Templates.Notice(n)
@@ -70,10 +69,10 @@ func (c *Channel) noticeBody(n templates.Notice) ([]byte, error) {
 		}
 		doc.Data.Text = clip(text, messageLimit)
 	}
-	b, err := json.Marshal(doc)
+	b, err := marshal(doc)
 	if err == nil && len(b) >= bodyLimit {
 		doc.Data.Text = ""
-		b, err = json.Marshal(doc)
+		b, err = marshal(doc)
 	}
 	switch {
 	case err != nil:

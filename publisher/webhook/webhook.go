@@ -1,6 +1,8 @@
-// Package webhook posts what is said of an incident to an address, signed as
-// Standard Webhooks v1 has it, so that whoever listens can check that it is
-// Tocsin who speaks.
+// Package webhook posts what is said of an incident to an address: as documents
+// of Tocsin's own or in Statuspage's form, signed as Standard Webhooks 1.0.0 has
+// it, so that whoever listens can check that it is Tocsin who speaks; and as the
+// services want it that call people (PagerDuty, Opsgenie, ntfy) or show messages
+// to them (Teams).
 //
 // A delivery that is repeated has the same webhook-id: a listener that
 // remembers the ids it has seen hears everything once. docs/webhooks.md is for
@@ -9,6 +11,7 @@ package webhook
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,15 +19,17 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/guard"
 	"github.com/featuresignals/tocsin/templates"
 )
 
@@ -35,22 +40,32 @@ const timeout = 20 * time.Second
 type Config struct {
 	Name       string
 	URL        string         // https, or http on this machine
-	SecretFile string         // holds one whsec_… secret, or two during a rotation
-	Templates  *templates.Set // makes the message for people; nil: there is none
+	Format     string         // one of rules.WebhookFormats; "" is the first
+	SecretFile string         // holds what messages are signed with: one secret, or two during a rotation
+	TokenFile  string         // holds what the format's service knows us by
+	Allow      []netip.Prefix // networks that are not public and may be posted into
+	Templates  *templates.Set // makes the message for people; nil: there is none, and only standard is posted
 	Logger     *slog.Logger   // nil: slog.Default()
 }
 
 // Channel is one address that hears of incidents.
 type Channel struct {
 	Config
+	format format
+	url    *url.URL
+	topic  string // ntfy
 	host   string // for messages: the rest of the address may be a secret
 	client *http.Client
 
 	mu      sync.Mutex
-	secrets [][]byte // as last read, the first first
+	secrets []signer // as last read, the first first
+	token   string   // as last read
 }
 
-var _ publisher.Channel = (*Channel)(nil)
+var (
+	_ publisher.Channel  = (*Channel)(nil)
+	_ publisher.Mannered = (*Channel)(nil)
+)
 
 // New makes a channel. It reads the secrets once, so that a mistake shows at
 // the start.
@@ -58,61 +73,93 @@ func New(c Config) (*Channel, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
+	out, err := build(c)
+	if err != nil {
+		return nil, fmt.Errorf("webhook %q: %w", c.Name, err)
+	}
+	return out, nil
+}
+
+func build(c Config) (*Channel, error) {
+	f, err := formatOf(c.Format)
+	if err != nil {
+		return nil, err
+	}
 	u, err := parseURL(c.URL)
 	if err != nil {
-		return nil, fmt.Errorf("webhook %q: %w", c.Name, err)
+		return nil, err
 	}
-	secrets, err := readSecrets(c.SecretFile)
-	if err != nil {
-		return nil, fmt.Errorf("webhook %q: %w", c.Name, err)
+	g := guard.For(u.Hostname(), c.Allow)
+	if err := g.CheckURL(u); err != nil {
+		return nil, fmt.Errorf("url: %w", err)
 	}
-	if readable(c.SecretFile) {
-		c.Logger.Warn("everybody on this machine can read a webhook's secret: chmod o-r it", "channel", c.Name, "file", c.SecretFile)
+	out := &Channel{Config: c, format: f, url: u, host: u.Host, client: g.Client(timeout)}
+	if c.Format == "ntfy" {
+		if out.topic, err = topicOf(u); err != nil {
+			return nil, err
+		}
 	}
-	return &Channel{
-		Config: c, host: u.Host, secrets: secrets,
-		client: &http.Client{
-			Timeout:   timeout,
-			Transport: http.DefaultTransport.(*http.Transport).Clone(),
-			// A redirect would carry words to an address nobody wrote down.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}, nil
+	if c.Templates == nil && f.file != "" {
+		return nil, fmt.Errorf("format %q is made of templates, and there are none", c.Format)
+	}
+	if f.signed || c.SecretFile != "" {
+		if out.secrets, err = readSecrets(c.SecretFile); err != nil {
+			return nil, err
+		}
+	}
+	if f.token && c.TokenFile == "" {
+		return nil, fmt.Errorf("token_file is missing: %s has to know whom the message is from", c.Format)
+	}
+	if c.TokenFile != "" {
+		if out.token, err = readToken(c.TokenFile); err != nil {
+			return nil, err
+		}
+	}
+	for _, file := range []string{c.SecretFile, c.TokenFile} {
+		if file != "" && readable(file) {
+			c.Logger.Warn("everybody on this machine can read a webhook's secret: chmod o-r it", "channel", c.Name, "file", file)
+		}
+	}
+	for _, s := range out.secrets {
+		if key := s.public(); key != "" {
+			c.Logger.Info("messages are signed with a private key; listeners verify them with its public one", "channel", c.Name, "public", key)
+		}
+	}
+	return out, nil
 }
 
 // Name gives the channel's name.
 func (c *Channel) Name() string { return c.Config.Name }
 
-// Manner says that what is repeated has the same webhook-id.
-func (c *Channel) Manner() publisher.Manner {
-	return publisher.Manner{Guarantee: publisher.Keyed}
-}
+// Manner says how often messages are tried again. Calls to people have the
+// loop's own, quicker waits.
+func (c *Channel) Manner() publisher.Manner { return c.format.manner }
 
-// Publish posts the update or the notice that d is about. The receipt is the status of the
-// answer and the message's id.
+// Publish posts the update or the notice that d is about. The receipt is the
+// status of the answer and the message's id.
 //
-// Only 2xx is success. 410 Gone is permanent. Everything else is tried again,
-// other 4xx too: a listener that is being deployed or has its secret changed
-// answers 401 or 404 for a while, and giving up is the loop's to decide.
+// Only 2xx is success. 410 Gone halts the channel. Everything else is tried
+// again, other 4xx too unless the service documents that it is no use: a listener
+// that is being deployed or has its secret changed answers 401 or 404 for a
+// while, and giving up is the loop's to decide.
 func (c *Channel) Publish(ctx context.Context, d publisher.Delivery) (string, error) {
 	if d.Key == "" || d.Notice == nil && (d.Incident == nil || d.Update == nil) {
 		return "", fmt.Errorf("webhook %q: the delivery is about neither an update nor a notice: %w", c.Config.Name, publisher.ErrPermanent)
 	}
-	body, err := c.body(d)
+	c.refresh()
+	m, err := c.message(d)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("webhook %q: %w", c.Config.Name, err)
 	}
-	id := messageID(d)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL, bytes.NewReader(body))
+	if m.nothing != "" {
+		return "nothing to tell: " + m.nothing, nil
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.url, bytes.NewReader(m.body))
 	if err != nil {
 		return "", fmt.Errorf("make the request to %s: %w", c.host, inner(err))
 	}
-	now := time.Now()
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "Tocsin")
-	req.Header.Set("Webhook-Id", id)
-	req.Header.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
-	req.Header.Set("Webhook-Signature", signatures(c.current(), id, now, body))
+	id, now := messageID(d), time.Now()
+	c.sign(req.Header, id, now, m.body)
 
 	res, err := c.client.Do(req)
 	if err != nil {
@@ -124,20 +171,115 @@ func (c *Channel) Publish(ctx context.Context, d publisher.Delivery) (string, er
 	if res.StatusCode >= 200 && res.StatusCode < 300 {
 		return fmt.Sprintf("%d %s", res.StatusCode, id), nil
 	}
-	return "", failure(c.host, res, answer, now)
+	return "", c.format.failure(c.host, res, c.hush(answer), now)
+}
+
+// message is one request.
+type message struct {
+	url     string
+	body    []byte
+	nothing string // why there is no request to make; "" if there is
+}
+
+// message makes the request that tells of d.
+func (c *Channel) message(d publisher.Delivery) (message, error) {
+	m := message{url: c.url.String()}
+	var err error
+	switch {
+	case c.Format == "statuspage":
+		if d.Inside {
+			return message{nothing: "customers do not read this update"}, nil
+		}
+		m.body, err = c.statuspageBody(d)
+	case c.format.file == "":
+		m.body, err = c.body(d)
+	default:
+		p := c.payload(d)
+		if c.format.pager && p.Action == "" {
+			return message{nothing: "it rings for what begins or ends"}, nil
+		}
+		if c.format.address != nil {
+			at := c.format.address(*c.url, p)
+			m.url = at.String()
+		}
+		m.body, err = c.Templates.Payload(c.format.file, p)
+		if err != nil {
+			err = fmt.Errorf("write the document: %w", err)
+		}
+	}
+	if err == nil && len(m.body) >= c.format.limit {
+		err = fmt.Errorf("the document has %d bytes, want less than %d: shorten what the template makes: %w", len(m.body), c.format.limit, publisher.ErrPermanent)
+	}
+	return m, err
+}
+
+// payload gives what templates are executed with.
+func (c *Channel) payload(d publisher.Delivery) templates.Payload {
+	var p templates.Payload
+	var err error
+	if d.Notice != nil {
+		p, err = c.Templates.CallPayload(*d.Notice)
+	} else {
+		p, err = c.Templates.UpdatePayload(d.Public, *d.Incident, *d.Update, d.Inside)
+	}
+	if err != nil {
+		// Its one line says enough to wake people.
+		c.Logger.Error("a message could not be worded and goes out with its first line alone", "channel", c.Config.Name, "key", d.Key, "err", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p.ID, p.Topic = messageID(d), c.topic
+	if c.format.scheme == "" {
+		p.Token = c.token
+	}
+	return p
+}
+
+// sign fills in the headers.
+func (c *Channel) sign(h http.Header, id string, now time.Time, body []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h.Set("Content-Type", "application/json")
+	h.Set("User-Agent", "Tocsin")
+	if c.token != "" && c.format.scheme != "" {
+		h.Set("Authorization", c.format.scheme+" "+c.token)
+	}
+	if len(c.secrets) > 0 {
+		h.Set("Webhook-Id", id)
+		h.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
+		h.Set("Webhook-Signature", signatures(c.secrets, id, now, body))
+	}
+}
+
+// hush takes the token out of an answer, which may repeat what was posted:
+// errors are logged and shown.
+func (c *Channel) hush(answer []byte) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.token == "" {
+		return answer
+	}
+	return bytes.ReplaceAll(answer, []byte(c.token), []byte("…"))
 }
 
 // failure makes the error of an answer that is not 2xx.
-func failure(host string, res *http.Response, answer []byte, now time.Time) error {
+func (f format) failure(host string, res *http.Response, answer []byte, now time.Time) error {
 	err := fmt.Errorf("%s answered %s%s", host, res.Status, excerpt(answer))
 	switch code := res.StatusCode; {
 	case code == http.StatusGone:
-		return fmt.Errorf("%w: it wants no more of them (%w)", err, publisher.ErrPermanent)
+		return fmt.Errorf("%w (%w)", err, publisher.ErrGone)
 	case code >= 300 && code < 400:
 		return fmt.Errorf("%w: redirects are not followed; write the new address into the configuration", err)
+	case slices.Contains(f.never, code):
+		return fmt.Errorf("%w: it would say so again (%w)", err, publisher.ErrPermanent)
 	case code == http.StatusTooManyRequests, code == http.StatusBadGateway,
 		code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout:
-		if wait, ok := retryAfter(res.Header.Get("Retry-After"), now); ok {
+		// The second header is Opsgenie's.
+		wait, ok := retryAfter(cmp.Or(res.Header.Get("Retry-After"), res.Header.Get("X-RateLimit-Period-In-Sec")), now)
+		if !ok && code == http.StatusTooManyRequests && f.slow > 0 {
+			wait, ok = f.slow, true
+		}
+		if ok {
 			return &publisher.RetryAfter{Wait: wait, Err: err}
 		}
 	}
@@ -169,18 +311,27 @@ func messageID(d publisher.Delivery) string {
 	return "msg_" + hex.EncodeToString(sum[:16])
 }
 
-// current reads the secrets again, so that they can be changed while Tocsin
-// runs. A file that is just being replaced leaves the old ones in force.
-func (c *Channel) current() [][]byte {
+// refresh reads the secrets again, so that they can be changed while Tocsin runs.
+// A file that is just being replaced leaves the old ones in force.
+func (c *Channel) refresh() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	secrets, err := readSecrets(c.SecretFile)
-	if err != nil {
-		c.Logger.Warn("a webhook's secrets could not be read again; those from before stay in force", "channel", c.Config.Name, "err", err)
-		return c.secrets
+	if len(c.secrets) > 0 {
+		secrets, err := readSecrets(c.SecretFile)
+		if err != nil {
+			c.Logger.Warn("a webhook's secrets could not be read again; those from before stay in force", "channel", c.Config.Name, "err", err)
+		} else {
+			c.secrets = secrets
+		}
 	}
-	c.secrets = secrets
-	return secrets
+	if c.token != "" {
+		token, err := readToken(c.TokenFile)
+		if err != nil {
+			c.Logger.Warn("a webhook's token could not be read again; the one from before stays in force", "channel", c.Config.Name, "err", err)
+		} else {
+			c.token = token
+		}
+	}
 }
 
 // parseURL accepts what a signed message may be sent to.
@@ -194,16 +345,11 @@ func parseURL(s string) (*url.URL, error) {
 		return nil, errors.New(`url: no host: want an address such as "https://hooks.example.com/tocsin"`)
 	case u.User != nil:
 		return nil, errors.New("url: it holds a user name or password: leave them out, the signature says who speaks")
-	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && guard.IsLoopback(u.Hostname()):
 		return u, nil
 	default:
 		return nil, fmt.Errorf("url: want https://%s…, since %q lets others read along and change what is said; http is for this machine only", u.Host, u.Scheme)
 	}
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // inner takes the address out of an error, since it may hold a token.

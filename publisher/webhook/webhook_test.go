@@ -311,12 +311,12 @@ func TestABadSecretIsRefusedAtTheStart(t *testing.T) {
 		name, content, want string
 	}{
 		{"nothing", "\n", "is empty"},
-		{"one without the prefix", base64.StdEncoding.EncodeToString(make([]byte, 32)), "does not begin with whsec_"},
+		{"one without the prefix", base64.StdEncoding.EncodeToString(make([]byte, 32)), "begins with neither whsec_ nor whsk_"},
 		{"one that is not base64", "whsec_!!!!", "not base64"},
 		{"one that is too short", secret('a', 23), "has 23 bytes, want 24 to 64"},
 		{"one that is too long", secret('a', 65), "has 65 bytes, want 24 to 64"},
 		{"a second one that is bad", secret('a', 32) + "\n" + secret('a', 5), "secret 2: it has 5 bytes"},
-		{"three", secret('a', 32) + "\n" + secret('b', 32) + "\n" + secret('c', 32), "holds 3 secrets"},
+		{"three", secret('a', 32) + "\n" + secret('b', 32) + "\n" + secret('c', 32), "holds 3 secrets of one kind"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -356,7 +356,9 @@ func TestWhereItMayPost(t *testing.T) {
 		want string // "" is accepted
 	}{
 		{"https://hooks.example.com/tocsin?room=7", ""},
-		{"https://10.0.0.7:8443/", ""}, // people write it down themselves; it may be inside
+		{"https://10.0.0.7:8443/", "allow: [10.0.0.7/32]"},
+		{"https://[fd00::7]/", "allow: [fd00::7/128]"},
+		{"https://169.254.169.254/latest/", "link-local"},
 		{"http://localhost:8080/hook", ""},
 		{"http://127.0.0.1/hook", ""},
 		{"http://[::1]:9/hook", ""},

@@ -22,6 +22,9 @@ func (h *Handler) deed(c call, to route) answer {
 		return h.wrong(c.Request, err)
 	}
 	act := func() answer { return h.act(c, to, body) }
+	if to.sorts {
+		act = func() answer { return h.sort(c, to, body) }
+	}
 	if k == "" {
 		return act()
 	}

@@ -51,9 +51,11 @@ var (
 type Options struct {
 	Desk   Desk
 	Log    Log
+	Outbox Outbox
+	Wake   func() // tells the channels that there is something to do; may be nil
 	Guard  Guard
-	Words  *templates.Set       // in which waiting words are shown
-	Config func() *rules.Config // the configuration in force
+	Words  func() *templates.Set // in which waiting words are shown
+	Config func() *rules.Config  // the configuration in force
 	Logger *slog.Logger
 }
 
@@ -162,6 +164,12 @@ func (to route) query(r *http.Request) (map[string]string, error) {
 
 // fits checks the value of a parameter.
 func (p param) fits(v string) error {
+	if p.text {
+		if v == "" || len(v) > 200 {
+			return errors.New("want some letters, 200 at most")
+		}
+		return nil
+	}
 	if len(p.enum) > 0 {
 		if !slices.Contains(p.enum, v) {
 			return fmt.Errorf("want one of %s; found %q", strings.Join(p.enum, " "), v)

@@ -115,14 +115,16 @@ func (t Type) decode(raw json.RawMessage) (string, error) {
 	switch {
 	case t == Flag && found == "a boolean":
 		return string(raw), nil
+	case t == Number && found == "a number":
+		return string(raw), nil
 	case t == Regions && found == "an array":
 		return decodeList(raw)
-	case t != Flag && found == "a string":
+	case t != Flag && t != Number && found == "a string":
 		var s string
 		err := json.Unmarshal(raw, &s)
 		return s, err
 	}
-	want := map[Type]string{Flag: "true or false", Regions: "an array of strings, or a string with commas"}[t]
+	want := map[Type]string{Flag: "true or false", Number: "a number", Regions: "an array of strings, or a string with commas"}[t]
 	if want == "" {
 		want = "a string"
 	}

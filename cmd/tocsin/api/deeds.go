@@ -52,6 +52,8 @@ const (
 	Checklist Type = "checklist" // the ID of a checklist
 	Task      Type = "task"      // CHECKLIST/STEP
 	Flag      Type = "flag"      // true or false
+	Number    Type = "number"    // from 1 on
+	Channel   Type = "channel"   // the name of a channel
 )
 
 var (

@@ -119,11 +119,11 @@ func (h *Handler) preview(c call) (any, error) {
 		if p.ID != string(i.ID) || len(p.Updates) == 0 {
 			continue
 		}
-		a, err := h.Words.Update(page, p, p.Updates[0])
+		a, err := h.Words().Update(page, p, p.Updates[0])
 		if err != nil {
 			return nil, bad(http.StatusConflict, "the words cannot be shown: %s", err)
 		}
-		b, err := h.Words.Message(page, p, p.Updates[0])
+		b, err := h.Words().Message(page, p, p.Updates[0])
 		if err != nil {
 			return nil, bad(http.StatusConflict, "the words cannot be shown: %s", err)
 		}

@@ -64,6 +64,7 @@ func houseConfig(t testing.TB) *rules.Config {
 	c.People = []rules.Person{{ID: "ada", Name: "Ada", Roles: []string{"on-call"}}, {ID: "grace", Name: "Grace", Roles: []string{"cto"}}}
 	c.Console = rules.Console{URL: "http://console.example.com/", WarRoom: "https://call.example.com/war"}
 	c.SigNoz.URL = "https://signoz.example.com"
+	c.Channels = append(c.Channels, rules.Channel{Name: "ops", Type: "webhook"})
 	c.Checklists = []rules.Checklist{
 		{
 			ID: "api-down", Title: "The API is down", For: rules.ChecklistFor{Components: rules.Patterns{Any: []string{"api"}}},
@@ -145,7 +146,7 @@ func (h *house) serve(desk Desk, log Log) {
 	}
 	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
 	h.guard = access.New(access.Options{Store: h.db, Logger: logger})
-	h.api = New(Options{Desk: desk, Log: log, Guard: h.guard, Words: words, Config: func() *rules.Config { return h.config }, Logger: logger})
+	h.api = New(Options{Desk: desk, Log: log, Outbox: h.db, Guard: h.guard, Words: func() *templates.Set { return words }, Config: func() *rules.Config { return h.config }, Logger: logger})
 }
 
 // reply is what came back.

@@ -131,6 +131,9 @@ func parameters(r route) []any {
 	}
 	for _, p := range r.params {
 		s := document{"type": "integer", "minimum": 1, "maximum": p.most}
+		if p.text {
+			s = document{"type": "string", "minLength": 1, "maxLength": 200}
+		}
 		if len(p.enum) > 0 {
 			s = document{"type": "string", "enum": p.enum}
 		}
@@ -164,6 +167,9 @@ func body(d Deed) document {
 			example[f.Name] = v
 		}
 	}
+	if d.Verb == Again {
+		example = document{"channel": examples["channel"], "why": "the firewall is open again"}
+	}
 	delete(example, map[incident.Verb]string{incident.Hold: "until", incident.Declare: "topic"}[d.Verb])
 	schema := document{"type": "object", "additionalProperties": false, "properties": properties}
 	if len(required) > 0 {
@@ -191,6 +197,8 @@ func (t Type) schema() document {
 		text["format"] = "date-time"
 	case Flag:
 		return document{"type": "boolean"}
+	case Number:
+		return document{"type": "integer", "minimum": 1}
 	case Regions:
 		code := document{"type": "string", "minLength": 1, "pattern": "^[^,]*$"}
 		return document{"oneOf": []any{document{"type": "array", "items": code}, document{"type": "string", "description": "Codes with commas between."}}}
@@ -213,6 +221,7 @@ var examples = document{
 	"impact": "failed requests when they change flags", "workaround": "retry after a minute",
 	"text": "We have found the cause and are rolling back.", "private": false, "topic": "rollback", "integrity": "not impacted",
 	"began": "2026-05-20T10:32:00Z", "why": "seen on the graphs of the load balancer", "for": "1h", "state": "identified", "until": "2026-05-20T11:00:00Z",
+	"id": 17, "channel": "ops", "key": "INC-2026-0004/3", "target": "ops@example.com", "incident": exampleID, "sent_since": "2026-05-20T10:00:00Z",
 	"force": true, "to": "ada", "task": "api-down/restart", "checklist": "api-down", "other": "INC-2026-0003",
 }
 
@@ -236,6 +245,14 @@ func exampleOf(v any) any {
 		return Done{Incident: inc, Events: []EventView{event}, Changed: true}
 	case Timeline:
 		return Timeline{Incident: inc.ID, Events: []EventView{event}}
+	case Queues:
+		return Queues{[]QueueView{{Channel: "ops", Type: "webhook", Configured: true, Waiting: 2, Oldest: at, Sent: at.Add(-time.Hour), Dead: 1}}}
+	case DeadLetters:
+		return DeadLetters{Letters: []LetterView{{
+			ID: 17, Channel: "ops", Incident: exampleID, What: "update 3", Key: exampleID + "/3", Severity: rules.P1, Attempts: 29, Reason: "dial tcp: connection refused", At: at,
+		}}}
+	case Sorted:
+		return Sorted{1}
 	case Me:
 		return Me{Person: "ada", Role: access.Responder.String(), Via: "api"}
 	default:
@@ -265,7 +282,7 @@ func (s schemas) of(t reflect.Type) document {
 		return document{"type": "string"}
 	case reflect.Bool:
 		return document{"type": "boolean"}
-	case reflect.Int, reflect.Uint64:
+	case reflect.Int, reflect.Int64, reflect.Uint64:
 		return document{"type": "integer", "minimum": 0}
 	case reflect.Struct:
 		name := strings.TrimSuffix(t.Name(), "View")

@@ -17,6 +17,11 @@ var whoMay = map[string][5]int{
 	"GET /incidents/{id}/preview":   {401, 200, 200, 200, 401},
 	"GET /me":                       {401, 200, 200, 200, 401},
 	"GET /audit":                    {401, 403, 403, 200, 401},
+	"GET /outbox":                   {401, 200, 200, 200, 401},
+	"GET /outbox/dead":              {401, 403, 200, 200, 401},
+	"POST /outbox/retry":            {401, 403, 200, 200, 401},
+	"POST /outbox/resume":           {401, 403, 200, 200, 401},
+	"POST /outbox/discard":          {401, 403, 200, 200, 401},
 	"GET /people":                   {401, 200, 200, 200, 401},
 	"GET /components":               {401, 200, 200, 200, 401},
 	"GET /regions":                  {401, 200, 200, 200, 401},
@@ -53,6 +58,9 @@ var bodies = map[string]string{
 	"tick":       `{"task": "api-down/restart"}`,
 	"untick":     `{"task": "api-down/restart"}`,
 	"disclose":   `{"why": "customers are to know"}`,
+	"retry":      `{"channel": "ops"}`,
+	"resume":     `{"channel": "ops"}`,
+	"discard":    `{"channel": "ops", "why": "they have left"}`,
 }
 
 func TestWhoMayDoWhat(t *testing.T) {

@@ -20,6 +20,8 @@ type route struct {
 
 	get  func(*Handler, call) (any, error) // or
 	deed *Deed
+
+	sorts bool // the deed is one with deliveries
 }
 
 // param is a parameter behind the question mark.
@@ -28,6 +30,7 @@ type param struct {
 	help string
 	enum []string // or a number, from 1 to
 	most int64
+	text bool // or any text
 }
 
 // table gives all routes.
@@ -73,6 +76,19 @@ func table() []route {
 			},
 			gives: Audit{}, get: (*Handler).audit,
 		},
+		{
+			method: "GET", path: prefix + "/outbox", role: access.Viewer, name: "showOutbox", help: "How the channels stand: what waits, since when, what was given up, which are halted.",
+			gives: Queues{}, get: (*Handler).outbox,
+		},
+		{
+			method: "GET", path: prefix + "/outbox/dead", role: access.Responder, name: "listDeadLetters", help: "The deliveries that were given up, the newest first.",
+			params: []param{
+				{name: "channel", help: "Only those of this channel.", text: true},
+				{name: "after", help: "Only those after this one, by its id.", most: math.MaxInt64},
+				limit("deliveries; 100 if left out"),
+			},
+			gives: DeadLetters{}, get: (*Handler).dead,
+		},
 		{method: "GET", path: prefix + "/people", role: access.Viewer, name: "listPeople", help: "The people who work on incidents.", gives: People{}, get: (*Handler).people},
 		{method: "GET", path: prefix + "/components", role: access.Viewer, name: "listComponents", help: "The components that customers know.", gives: Components{}, get: (*Handler).components},
 		{method: "GET", path: prefix + "/regions", role: access.Viewer, name: "listRegions", help: "The regions.", gives: RegionList{}, get: (*Handler).regions},
@@ -88,6 +104,13 @@ func table() []route {
 		all = append(all, route{
 			method: "POST", path: one + "/" + string(d.Verb), role: access.Responder, name: string(d.Verb), help: d.Help,
 			gives: Done{}, deed: d,
+		})
+	}
+	for i := range OutboxDeeds {
+		d := &OutboxDeeds[i]
+		all = append(all, route{
+			method: "POST", path: prefix + "/outbox/" + string(d.Verb), role: access.Responder, name: string(d.Verb) + "Deliveries", help: d.Help,
+			gives: Sorted{}, deed: d, sorts: true,
 		})
 	}
 	return all

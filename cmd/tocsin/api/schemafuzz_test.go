@@ -87,10 +87,10 @@ func (h *house) sane() {
 	for _, i := range slices.Concat(page.Incidents, page.Past) {
 		public[i.ID] = true
 		for _, u := range i.Updates {
-			if _, err := h.api.Words.Update(page, i, u); err != nil {
+			if _, err := h.api.Words().Update(page, i, u); err != nil {
 				h.t.Errorf("%s: %v", u.ID, err)
 			}
-			if _, err := h.api.Words.Message(page, i, u); err != nil {
+			if _, err := h.api.Words().Message(page, i, u); err != nil {
 				h.t.Errorf("%s: %v", u.ID, err)
 			}
 		}

@@ -60,7 +60,7 @@ type IncidentView struct {
 	Kept         int              `json:"kept" doc:"How many promises were kept."`
 	Updates      []UpdateView     `json:"updates" doc:"What was said, the oldest first."`
 	Tasks        []TaskView       `json:"tasks" doc:"What is to be done."`
-	Notices      []NoticeView     `json:"notices" doc:"Calls to people, the oldest first."`
+	Notices      []NoticeView     `json:"notices" doc:"Calls to people, and what they were told after, the oldest first."`
 	Related      []incident.ID    `json:"related,omitzero" doc:"Incidents that have to do with it."`
 	Into         incident.ID      `json:"into,omitzero" doc:"The incident that it goes on as."`
 	ExplainedBy  incident.ID      `json:"explained_by,omitzero" doc:"The incident of a component that this one depends on."`
@@ -139,7 +139,7 @@ type TaskView struct {
 type NoticeView struct {
 	Number   int            `json:"number"`
 	At       time.Time      `json:"at"`
-	Kind     string         `json:"kind" enum:"paged|escalated|reminded"`
+	Kind     string         `json:"kind" enum:"paged|escalated|reminded|acknowledged|over" doc:"The last two say that people need not come: somebody is on it, or it is over."`
 	Severity rules.Severity `json:"severity"`
 	To       []string       `json:"to,omitzero" doc:"People, by ID."`
 	Role     string         `json:"role,omitzero"`
@@ -341,8 +341,12 @@ func (v viewer) incident(i incident.Incident) IncidentView {
 		out.Tasks = append(out.Tasks, task(t))
 	}
 	for _, n := range i.Notices {
+		kind := string(n.Kind)
+		if n.Kind == incident.StoodDown {
+			kind = string(n.Reason)
+		}
 		out.Notices = append(out.Notices, NoticeView{
-			Number: n.Number, At: n.At, Kind: string(n.Kind), Severity: n.Severity, To: n.To, Role: n.Role, Due: n.Due,
+			Number: n.Number, At: n.At, Kind: kind, Severity: n.Severity, To: n.To, Role: n.Role, Due: n.Due,
 		})
 	}
 	for _, id := range i.Related {

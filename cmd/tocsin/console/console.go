@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/featuresignals/tocsin/cmd/tocsin/access"
+	"github.com/featuresignals/tocsin/cmd/tocsin/api"
 	"github.com/featuresignals/tocsin/evaluator"
 	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/rules"
@@ -60,14 +61,15 @@ var (
 
 // Options is what a console works with.
 type Options struct {
-	Desk   Desk
-	Log    Log
-	Guard  Guard
-	Config func() *rules.Config // the one in force
-	Wrong  func() []string      // why the configuration as it is written is not in force; nil, and none: it is
-	Words  *templates.Set       // to show what customers will read
-	Logger *slog.Logger
-	Now    func() time.Time // nil: time.Now
+	Desk    Desk
+	Log     Log
+	Letters api.Letters // what waits and what was given up; the zero value: nothing is shown of it
+	Guard   Guard
+	Config  func() *rules.Config  // the one in force
+	Wrong   func() []string       // why the configuration as it is written is not in force; nil, and none: it is
+	Words   func() *templates.Set // to show what customers will read
+	Logger  *slog.Logger
+	Now     func() time.Time // nil: time.Now
 }
 
 // Console serves the pages. It is ready for use by many at once.
@@ -135,6 +137,10 @@ func (c *Console) Routes() []Route {
 		{"POST /incidents/{id}/{verb}", to(access.Responder, c.postVerb)},
 		{"GET /declare", to(access.Responder, c.getDeclare)},
 		{"POST /declare", to(access.Responder, c.postDeclare)},
+		{"GET /outbox", to(access.Responder, c.getOutbox)},
+		{"GET /outbox/letters", to(access.Responder, c.getLetters)},
+		{"GET /outbox/{verb}", to(access.Responder, c.getOutbox)}, // where a page that showed a refusal is
+		{"POST /outbox/{verb}", to(access.Responder, c.postOutbox)},
 		{"GET /past", to(access.Viewer, c.getPast)},
 		{"GET /audit", to(access.Admin, c.getAudit)},
 		{"GET /me", to(access.Viewer, c.getMe)},
@@ -254,11 +260,14 @@ type Screen struct {
 	Notice string
 	Live   bool
 
+	Problem string // why what was asked for is not done, where no form says so
+
 	Home    *Home
 	Page    *Page
 	Declare *DeclareView
 	Archive *ArchiveView
 	Audit   *AuditView
+	Outbox  *OutboxView
 	Me      *MeView
 	SignIn  *access.View
 	Refusal *RefusalView

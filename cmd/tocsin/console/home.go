@@ -19,6 +19,8 @@ type Home struct {
 	Watching []Watch
 	Plans    []Plan
 	Past     []Past
+
+	Deliveries *Deliveries // nil: nothing is to be said of them
 }
 
 // Headline is the state of all of it in one sentence.

@@ -83,7 +83,8 @@ func TestLook(t *testing.T) {
 	blind := newStage(t, product(), noon)
 	blind.judge(noon, errorsAt("api-errors", "api", "s", "eu", 0.0001, rules.SeverityNone, noon))
 	blind.blind(noon.Add(10 * time.Minute))
-	stages := map[string]*stage{"night": full, "calm": calm, "many": many, "blind": blind}
+	bounced, _ := stuck(t, 60)
+	stages := map[string]*stage{"stuck": bounced, "night": full, "calm": calm, "many": many, "blind": blind}
 	signin := httptest.NewServer(signinPage())
 	t.Cleanup(signin.Close)
 	for _, p := range []struct{ name, site, path, who string }{
@@ -100,6 +101,9 @@ func TestLook(t *testing.T) {
 		{"hostile", "many", "/incidents/INC-2026-0001", "asha responder"},
 		{"declare", "night", "/declare", "asha responder"},
 		{"past", "night", "/past", "asha admin"},
+		{"stuck", "stuck", "/", "asha responder"},
+		{"outbox", "stuck", "/outbox", "asha responder"},
+		{"letters", "stuck", "/outbox/letters?channel=mail&key=INC-2026-0004/1", "asha responder"},
 		{"audit", "night", "/audit", "asha admin"},
 		{"me", "night", "/me", "asha responder"},
 		{"signin", "signin", "/?problem=1", ""},

@@ -68,6 +68,7 @@ func (c *Console) getNothing(w http.ResponseWriter, r *http.Request, who access.
 func (c *Console) getHome(w http.ResponseWriter, r *http.Request, who access.Who) {
 	s := c.scene(who)
 	h := s.home()
+	h.Deliveries = s.deliveries(c.standing(r.Context()))
 	sc := s.screen("now", h.Headline.Tab, "/")
 	sc.Home, sc.Live = &h, true
 	sc.Notice = notice(r.URL.Query(), s)
@@ -145,7 +146,7 @@ func (c *Console) rendered(ctx context.Context, who access.Who, s scene, i incid
 	if !ok || len(in.Updates) == 0 {
 		return "", "The words cannot be shown: customers would read nothing."
 	}
-	text, err = c.Words.Update(p, in, in.Updates[0])
+	text, err = c.Words().Update(p, in, in.Updates[0])
 	if err != nil {
 		return "", sentence("these words cannot go out: " + err.Error())
 	}
@@ -172,7 +173,7 @@ func (c *Console) bodies(s scene, i incident.Incident) map[int]string {
 	}
 	p, in, _ := public(s.config, s.board, s.judged, s.at, i.ID)
 	for _, u := range in.Updates {
-		if text, err := c.Words.Body(p, in, u); err == nil {
+		if text, err := c.Words().Body(p, in, u); err == nil {
 			out[u.Number] = strings.TrimSpace(text)
 		}
 	}

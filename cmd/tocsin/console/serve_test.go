@@ -203,6 +203,11 @@ func TestRoles(t *testing.T) {
 		{"POST", "/declare", "responder"},
 		{"POST", "/incidents/INC-2026-0002/note", "responder"},
 		{"GET", "/audit", "admin"},
+		{"GET", "/outbox", "responder"},
+		{"GET", "/outbox/letters", "responder"},
+		{"POST", "/outbox/retry", "responder"},
+		{"POST", "/outbox/resume", "responder"},
+		{"POST", "/outbox/discard", "responder"},
 	} {
 		for n, who := range []string{nobody, vic, asha, root} {
 			want := n >= slices.Index([]string{"none", "viewer", "responder", "admin"}, c.least)

@@ -135,7 +135,7 @@ func newStage(t *testing.T, config *rules.Config, at time.Time) *stage {
 		t.Fatal(err)
 	}
 	s.console = New(Options{
-		Desk: s.desk, Log: s.log, Guard: door{responder}, Config: func() *rules.Config { return s.config }, Words: words, Logger: logger, Now: now,
+		Desk: s.desk, Log: s.log, Guard: door{responder}, Config: func() *rules.Config { return s.config }, Words: func() *templates.Set { return words }, Logger: logger, Now: now,
 	})
 	done := make(chan struct{})
 	ctx, cancel := context.WithCancel(t.Context())

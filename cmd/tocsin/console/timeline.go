@@ -70,7 +70,7 @@ func kindOf(e incident.Event) string {
 		incident.Disclosed, incident.Corrected, incident.Assessed, incident.Advised:
 		return showPosts
 	case incident.Alarmed, incident.Paged, incident.Escalated, incident.Overdue, incident.Reminded, incident.Acknowledged,
-		incident.Lapsed, incident.Noted, incident.Graded, incident.Merged, incident.Absorbed, incident.Related, incident.Assigned,
+		incident.StoodDown, incident.Lapsed, incident.Noted, incident.Graded, incident.Merged, incident.Absorbed, incident.Related, incident.Assigned,
 		incident.Tasked, incident.Ticked, incident.Unticked:
 		return showPeople
 	case incident.Opened, incident.Moved, incident.Resolved:
@@ -267,6 +267,12 @@ func (s scene) saidOfPeople(e incident.Event, inc incident.Incident, who string,
 			t = append(t, text(", until "+at(e.Until))...)
 		}
 		return append(t, text(".")...), "good"
+	case incident.StoodDown:
+		why := "somebody is on it"
+		if e.Reason == incident.AllOver {
+			why = "it is over"
+		}
+		return text(strong(to), " told that "+why+"."), "dot"
 	case incident.Lapsed:
 		return text("The acknowledgement counts no longer."), "bad"
 	case incident.Noted:

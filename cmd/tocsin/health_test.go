@@ -1,0 +1,53 @@
+package main
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/featuresignals/tocsin/incident"
+	"github.com/featuresignals/tocsin/rules"
+)
+
+// Whoever asks whether the service is ready hears of channels that do not deliver,
+// and nothing of one that is not in the configuration any more.
+func TestReadyTellsOfChannelsThatDoNotDeliver(t *testing.T) {
+	s, stop, err := startService(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	config := s.keeper.force.Load().config
+	config.Channels = append(config.Channels, rules.Channel{Name: "pager", Type: "webhook"}, rules.Channel{Name: "young", Type: "webhook"})
+	ask := func() string {
+		w := httptest.NewRecorder()
+		s.keeper.health.ready(w, httptest.NewRequest("GET", "/readyz", nil))
+		return w.Body.String()
+	}
+	if got := ask(); !strings.Contains(got, `"good": true`) {
+		t.Errorf("at first: %s", got)
+	}
+	now := time.Now().UTC()
+	e := incident.Event{Kind: incident.Paged, Incident: "INC-2026-0901", At: now, By: incident.Clock}
+	for channel, age := range map[string]time.Duration{"pager": 11 * time.Minute, "young": 9 * time.Minute, "left": time.Hour} {
+		e.Posts = append(e.Posts, incident.Post{Channel: channel, Key: "INC-2026-0901/notice/1", Due: now.Add(-age)})
+	}
+	if _, err := s.keeper.db.Append(t.Context(), incident.Batch{Events: []incident.Event{e}, Recorded: now}); err != nil {
+		t.Fatal(err)
+	}
+	got := ask()
+	if !strings.Contains(got, "channel pager has deliveries that wait since") || strings.Contains(got, "channel young") || strings.Contains(got, "channel left") || !strings.Contains(got, `"good": false`) {
+		t.Errorf("with a delivery that is old: %s", got)
+	}
+	if err := s.keeper.db.Halt(t.Context(), "pager", "410 Gone", now); err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(); !strings.Contains(got, "channel pager is halted: tocsin outbox list says why") {
+		t.Errorf("with a channel that is halted: %s", got)
+	}
+}
