@@ -58,11 +58,15 @@ people: {ann: {name: Ann Lee, roles: [on-call]}}
 	defer db.Close()
 	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	k := &keeper{db: db, logger: logger, world: &world{}}
-	channels, err := openChannels(config, builtInWords(t), db)
+	words, err := openTemplates(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	up := &setup{config: config, page: page.Handler(t.TempDir()), channels: channels, words: builtInWords(t)}
+	channels, err := openChannels(config, words, db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	up := &setup{config: config, page: page.Handler(t.TempDir()), channels: channels, words: words}
 	k.force.Store(&standing{setup: up})
 	if k.desk, err = incident.NewDesk(t.Context(), incident.Options{Config: config, Log: db, Logger: logger, Stored: k.wake, Fit: templates.Fit}); err != nil {
 		t.Fatal(err)
@@ -211,10 +215,10 @@ people: {ann: {name: Ann Lee, roles: [on-call]}}
 		m, _ := find(slacktest.Announcements, "root")
 		return strings.Contains(r.Topic, "resolved") && strings.Contains(m.Text, "Resolved")
 	})
-	until("the end in the channel, besides the thread", func() bool {
-		reply, _ := find(slacktest.Announcements, "reply")
-		return reply.Broadcast
-	})
+	reply, _ := find(slacktest.Announcements, "reply")
+	if !reply.Broadcast {
+		t.Error("the end is not told in the channel, besides the thread")
+	}
 
 	all, err := db.AuditLog(t.Context(), 0, 100)
 	if err != nil {
