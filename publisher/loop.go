@@ -230,13 +230,13 @@ func (a *lane) round(ctx context.Context) (next time.Time) {
 func (a *lane) launch(ctx context.Context, id int64, f func(context.Context) (busy <-chan struct{})) {
 	a.flying[id] = true
 	go func() {
+		defer func() { a.landed <- id }()
 		if busy := f(ctx); busy != nil {
 			select {
 			case <-busy:
 			case <-ctx.Done():
 			}
 		}
-		a.landed <- id
 	}()
 }
 
