@@ -44,6 +44,11 @@ var leastRole = map[string]string{
 	"GET /declare":                "responder",
 	"POST /declare":               "responder",
 	"POST /incidents/{id}/{verb}": "responder",
+	"GET /outbox":                 "responder",
+	"GET /outbox/letters":         "responder",
+	"GET /outbox/{verb}":          "responder",
+	"POST /outbox/{verb}":         "responder",
+	"GET /api/v1/outbox/dead":     "responder", // targets are people's addresses, and some incidents are private
 
 	"GET /audit":        "admin",
 	"GET /api/v1/audit": "admin",
