@@ -48,7 +48,9 @@ var shown = []struct {
 		return email.Shown(rules.Channel{Name: "mail"}, "https://status.example.com", words)
 	}, asPlain, hostiletest.Keys},
 	{"slack", func(words *templates.Set) publisher.Previewer { return slack.Shown(rules.Channel{Name: "team"}, words) }, asSlack, hostiletest.Keys},
-	{"tracker", func(words *templates.Set) publisher.Previewer { return tracker.Shown(rules.Channel{Name: "issues"}, words) }, asMarkdown, hostiletest.Keys[:5]}, // it takes no calls
+	{"tracker", func(words *templates.Set) publisher.Previewer {
+		return tracker.Shown(rules.Channel{Name: "issues"}, words)
+	}, asMarkdown, hostiletest.Keys[:5]}, // it takes no calls
 }
 
 func webhookOf(format string) func(words *templates.Set) publisher.Previewer {
