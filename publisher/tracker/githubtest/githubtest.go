@@ -17,6 +17,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -542,9 +543,7 @@ func page[T any](s *Server, r *http.Request, all []T, show func(T) any) answer {
 	if to < len(all) {
 		q.Set("page", strconv.Itoa(max(number, 1)+1))
 		last := url.Values{}
-		for k, v := range q {
-			last[k] = v
-		}
+		maps.Copy(last, q)
 		next := s.server.URL + r.URL.Path + "?" + q.Encode()
 		last.Set("page", strconv.Itoa((len(all)+per-1)/per))
 		a.header["Link"] = fmt.Sprintf(`<%s>; rel="next", <%s>; rel="last"`, next, s.server.URL+r.URL.Path+"?"+last.Encode())
