@@ -416,8 +416,10 @@ func TestReloadWhileRunning(t *testing.T) {
 
 	t.Run("a new file that include matches", func(t *testing.T) {
 		r := r.in(t)
+		from := len(r.log.String())
 		write(t, r.dir+"/rules/evaluation.yaml", moreRules)
 		r.shows("an incident of its own", func() bool { return r.severity("evaluation") == rules.P2 })
+		r.eventually("said in the log", func() bool { return len(r.log.said(from, "configuration reloaded")) == 1 })
 		if r.severity("api") != rules.P1 {
 			t.Error("the other incident is not what it was")
 		}
@@ -425,10 +427,12 @@ func TestReloadWhileRunning(t *testing.T) {
 
 	t.Run("a file that is gone takes its rules along", func(t *testing.T) {
 		r := r.in(t)
+		from := len(r.log.String())
 		if err := os.Remove(r.dir + "/rules/evaluation.yaml"); err != nil {
 			t.Fatal(err)
 		}
 		r.shows("withdrawn", func() bool { return r.severity("evaluation") == rules.SeverityNone })
+		r.eventually("said in the log", func() bool { return len(r.log.said(from, "configuration reloaded")) == 1 }) // before what comes next
 	})
 
 	t.Run("a file that was emptied, or has no rule any more, does not bring the built-in rules into force", func(t *testing.T) {
