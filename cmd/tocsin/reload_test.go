@@ -328,8 +328,7 @@ func TestReloadWhileRunning(t *testing.T) {
 	if err := errors.Join(db.SetWatermark(t.Context(), rules.SourceSpans, now.Add(-4*time.Minute)), db.Close()); err != nil {
 		t.Fatal(err)
 	}
-	r.cmd = exec.CommandContext(t.Context(), os.Args[0], "serve", "--config", r.dir+"/tocsin.yaml")
-	r.cmd.Env = append(os.Environ(), childEnv+"=1")
+	r.cmd = program(t, "serve", "--config", r.dir+"/tocsin.yaml")
 	r.cmd.Stderr = r.log
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
