@@ -301,6 +301,7 @@ func TestReloadNeverFallsBack(t *testing.T) {
 // A service over the engine, with an outage that goes on all the while: what is
 // edited shows within five seconds, and what is open stays the same incident.
 func TestReloadWhileRunning(t *testing.T) {
+	t.Parallel()
 	front, conn := newSigNoz(t)
 	now := time.Now().UTC().Truncate(time.Minute)
 	traffic := sample.Traffic{Seed: 11, Service: "reload-api", PerMinute: 200, Outages: []sample.Outage{{

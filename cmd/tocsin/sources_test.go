@@ -44,6 +44,7 @@ rules:
 // outside: there it is worse. Each source is judged by itself, and minute by
 // minute.
 func TestProbesAreASourceAndAWitness(t *testing.T) {
+	t.Parallel()
 	front, conn := newSigNoz(t)
 	now := time.Now().UTC().Truncate(time.Minute)
 	traffic := sample.Traffic{Seed: 12, Service: "sources-api", PerMinute: 200, Outages: []sample.Outage{{
