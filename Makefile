@@ -36,8 +36,7 @@ bench: $(ENGINE) ## what a tick costs beside a bare scan and 20 rules asked one 
 	TOCSIN_ENGINE_REQUIRED=1 go test ./cmd/tocsin -run '^$$' -bench ReplayMonth -benchtime 1x -timeout 60m
 	go test ./evaluator ./incident ./store -run '^$$' -bench . -benchmem
 
-simulate: $(ENGINE) $(VERIFIER) ## channels killed at every point, burn rates on quiet series for a month, fifty kills, ten thousand random histories of the desk (HISTORIES=100 for fewer)
-	go test ./publisher -run TestConformance -every-point -v
+simulate: $(ENGINE) ## burn rates on quiet series for a month, fifty kills, ten thousand random histories of the desk (HISTORIES=100 for fewer)
 	go test ./evaluator -run BurnRateOnQuietSeries -series 1000 -v
 	TOCSIN_ENGINE_REQUIRED=1 go test ./cmd/tocsin -run TestKilledWhileCatchingUp -kills 50 -v
 	go test ./incident -run TestHistories -desk-histories $${HISTORIES:-10000} -on-sqlite 100 -timeout 90m -v
