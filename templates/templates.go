@@ -235,6 +235,13 @@ func (s *Set) Body(p Public, i Incident, u Update) (string, error) {
 	return s.words("body.txt", postOf(p, i, u))
 }
 
+// Elsewhere is Body for readers who have another thing than the page before them.
+func (s *Set) Elsewhere(p Public, i Incident, u Update) (string, error) {
+	post := postOf(p, i, u)
+	post.Away = true
+	return s.words("body.txt", post)
+}
+
 // Message is a text with a subject.
 type Message struct {
 	Subject string // one line
