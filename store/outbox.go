@@ -13,8 +13,8 @@ import (
 	"github.com/featuresignals/tocsin/rules"
 )
 
-// Due gives deliveries that are due: the worst severity first, of those the
-// calls to people, of those the oldest event. next is when to look for another;
+// Due gives deliveries that are due: calls to people first, of the same kind the
+// worst severity, of those the oldest event. next is when to look for another;
 // zero if none waits.
 func (db *DB) Due(ctx context.Context, a publisher.Ask) (due []publisher.Row, next time.Time, err error) {
 	// One more than asked for tells whether there is more at once. The plus keeps
@@ -25,7 +25,7 @@ func (db *DB) Due(ctx context.Context, a publisher.Ask) (due []publisher.Row, ne
 			SELECT 1 FROM outbox AS earlier
 			WHERE earlier.state = 'waiting' AND earlier.channel = ?1 AND earlier.target = letter.target
 				AND earlier.incident = letter.incident AND earlier.call = 0 AND earlier.seq < letter.seq))
-		ORDER BY severity, call DESC, seq, id LIMIT ?4`, a.Channel, nanos(a.Now), a.Ordered, a.N+1)
+		ORDER BY call DESC, severity, seq, id LIMIT ?4`, a.Channel, nanos(a.Now), a.Ordered, a.N+1)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("look for what is due on channel %q: %w", a.Channel, db.explain(err))
 	}
