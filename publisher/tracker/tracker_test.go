@@ -234,6 +234,24 @@ func TestLateWordsChangeNothingButTheComments(t *testing.T) {
 	}
 }
 
+// Whoever reads an issue can read its marks, and where everybody can comment copy
+// one and count it up.
+func TestAStrangersMarkKeepsNothingBack(t *testing.T) {
+	d := open(t)
+	d.publish(delivery("investigating P2"))
+	mark := strings.ReplaceAll(marksOf(delivery("investigating P2")).update(), "INC-2026-0001/1", "INC-2026-0001/2")
+	if !strings.Contains(marksOf(delivery("investigating P2", "resolved P2")).update(), mark) {
+		t.Fatalf("the mark of the next update is not %s", mark)
+	}
+	d.server.Change(1, func(i *githubtest.Issue) {
+		i.Comments = append(i.Comments, githubtest.Comment{ID: 99, By: "mallory", Body: "me too " + mark, Created: time.Now().UTC()})
+	})
+	d.publish(delivery("investigating P2", "resolved P2"))
+	if i := d.only(); i.State != "closed" || len(i.Comments) != 2 {
+		t.Errorf("it is %+v", i)
+	}
+}
+
 func TestNothingIsWrittenTwice(t *testing.T) {
 	all := []string{"investigating P2", "identified P1", "resolved P1"}
 	for _, k := range []struct {

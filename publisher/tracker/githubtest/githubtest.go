@@ -99,6 +99,7 @@ type Issue struct {
 type Comment struct {
 	ID      int64
 	Body    string
+	By      string // "": whoever has the token
 	Created time.Time
 
 	since time.Time
@@ -577,7 +578,7 @@ func showLabels(i *Issue) []any {
 }
 
 func showComment(c Comment) map[string]any {
-	return map[string]any{"id": c.ID, "body": c.Body, "created_at": c.Created.Format(time.RFC3339), "updated_at": c.Created.Format(time.RFC3339)}
+	return map[string]any{"id": c.ID, "body": c.Body, "user": map[string]any{"login": cmp.Or(c.By, "tocsin")}, "created_at": c.Created.Format(time.RFC3339), "updated_at": c.Created.Format(time.RFC3339)}
 }
 
 // Sent gives the bodies of the requests of a method and a path, as they came.
