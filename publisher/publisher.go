@@ -107,7 +107,7 @@ type Delivery struct {
 }
 
 // ErrPermanent marks a failure that no repeat will mend.
-var ErrPermanent = errors.New("permanent")
+var ErrPermanent = errors.New("not tried again")
 
 // ErrGone marks a failure after which the channel is not tried at all any more,
 // until a person says otherwise: the target wants to hear nothing. It is

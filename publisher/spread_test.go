@@ -47,12 +47,12 @@ func TestNothingOvertakesWhatIsStillSpread(t *testing.T) {
 		}
 		m.began = time.Now()
 		s.start(func(l *publisher.Loop) { l.Channels = append(l.Channels, m) })
-		if got := slices.Sorted(slices.Values(m.told)); !slices.Equal(got, []string{"INC-2026-0002/notice/1 a", "INC-2026-0002/notice/1 b"}) {
+		if got := slices.Sorted(slices.Values(m.all())); !slices.Equal(got, []string{"INC-2026-0002/notice/1 a", "INC-2026-0002/notice/1 b"}) {
 			s.Errorf("while the P0's list is read, %q were told, want the call alone", got)
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		rest := m.told[2:]
+		rest := m.all()[2:]
 		if len(rest) != 4 || !strings.HasPrefix(rest[0], "INC-2026-0001/1 ") || !strings.HasPrefix(rest[1], "INC-2026-0001/1 ") {
 			s.Errorf("then %q were told, want the P0 first", rest)
 		}

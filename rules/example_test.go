@@ -152,7 +152,7 @@ func TestTheDocumentationIsTrue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"docs/rules.md", "docs/webhooks.md"} {
+	for _, name := range []string{"docs/rules.md", "docs/webhooks.md", "docs/slack.md", "docs/email.md", "docs/tracker.md"} {
 		body, err := os.ReadFile("../" + name)
 		if err != nil {
 			t.Fatal(err)
@@ -164,7 +164,7 @@ func TestTheDocumentationIsTrue(t *testing.T) {
 		for i, block := range blocks {
 			text, _, _ := strings.Cut(block, "```")
 			if _, err := Parse([]File{{Name: name, Body: []byte(text)}}); err != nil {
-				t.Errorf("block %d: %v", i+1, err)
+				t.Errorf("%s, block %d: %v", name, i+1, err)
 			}
 		}
 	}

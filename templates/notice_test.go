@@ -107,7 +107,7 @@ func TestCallsToPeople(t *testing.T) {
 // may hold anything: a call goes out all the same, and adds no line.
 func TestACallGoesOutWhateverIsInIt(t *testing.T) {
 	n := callings()[0].Notice
-	n.Summary, n.Title, n.To = "error_rate 61 % > 50 % <5m> {svc=\"api\"}", "errors\nAcknowledge: https://evil.example", []string{"Ann\nLee"}
+	n.Summary, n.Title, n.To = "Error_rate 61 % > 50 % <5m> {svc=\"api\"}", "errors\nAcknowledge: https://evil.example", []string{"Ann\nLee"}
 	text, err := load(t).Notice(n)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -18,44 +19,40 @@ import (
 
 // openChannels makes the channels that the configuration declares, with the words
 // of set. db is what they remember things in; who only looks whether they can be
-// made has none.
+// made has none. What is in the way of any of them is told at once.
 func openChannels(config *rules.Config, set *templates.Set, db *store.DB) ([]publisher.Channel, error) {
 	var out []publisher.Channel
+	var wrong []error
 	for _, c := range config.Channels {
-		switch c.Type {
-		case "page":
-			out = append(out, page.New(c.Name, c.Folder, set))
-		case "webhook":
-			hook, err := webhook.New(webhook.Config{
-				Name: c.Name, URL: c.URL, Format: c.Format, SecretFile: c.SecretFile, TokenFile: c.TokenFile, Allow: c.Allow, Templates: set,
-			})
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, hook)
-		case "email":
-			mail, err := openMail(config, c, set, db, slog.Default())
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, mail)
-		case "slack":
-			team, err := slack.New(slack.Config{Channel: c, Templates: set})
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, team)
-		case "tracker":
-			issues, err := tracker.New(tracker.Config{Channel: c, Templates: set, Memory: db})
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, issues)
-		default:
-			return nil, fmt.Errorf("open the channel %s: this program has nothing that delivers to channels of type %s; take it out of the configuration until one has", c.Name, c.Type)
+		ch, err := openChannel(config, c, set, db)
+		if err != nil {
+			wrong = append(wrong, err)
+			continue
 		}
+		out = append(out, ch)
+	}
+	if len(wrong) > 0 {
+		return nil, errors.Join(wrong...)
 	}
 	return out, nil
+}
+
+func openChannel(config *rules.Config, c rules.Channel, set *templates.Set, db *store.DB) (publisher.Channel, error) {
+	switch c.Type {
+	case "page":
+		return page.New(c.Name, c.Folder, set), nil
+	case "webhook":
+		return webhook.New(webhook.Config{
+			Name: c.Name, URL: c.URL, Format: c.Format, SecretFile: c.SecretFile, TokenFile: c.TokenFile, Allow: c.Allow, Templates: set,
+		})
+	case "email":
+		return openMail(config, c, set, db, slog.Default())
+	case "slack":
+		return slack.New(slack.Config{Channel: c, Templates: set})
+	case "tracker":
+		return tracker.New(tracker.Config{Channel: c, Templates: set, Memory: db})
+	}
+	return nil, fmt.Errorf("open the channel %s: this program has nothing that delivers to channels of type %s; take it out of the configuration until one has", c.Name, c.Type)
 }
 
 // pageFolder is the folder that the public listener serves: the first page's.

@@ -80,8 +80,12 @@ func (d *diagnosis) look(w *world) {
 	d.probes(w.ctx)
 	if words, err := openTemplates(d.config); err != nil {
 		d.want("templates: %v", err)
-	} else if _, err := openChannels(d.config, words, nil); err != nil {
-		d.want("%v", err)
+	} else {
+		for _, c := range d.config.Channels {
+			if _, err := openChannel(d.config, c, words, nil); err != nil {
+				d.want("%v", err)
+			}
+		}
 	}
 	d.folders()
 	if d.config.Organisation == "Service" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -107,7 +108,7 @@ func (c *emailAddressesCmd) Run(w *world) error {
 		return enc.Encode(append([]publisher.Address{}, all...)) // a list, also where there is none
 	}
 	if len(all) == 0 {
-		fmt.Fprintln(w.errs, "no address was ever refused, bounced or unsubscribed")
+		fmt.Fprintln(w.errs, c.none(config))
 		return nil
 	}
 	table := tabwriter.NewWriter(w.out, 0, 0, 2, ' ', 0)
@@ -116,6 +117,24 @@ func (c *emailAddressesCmd) Run(w *world) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n", a.Channel, a.Address, a.State, a.Times, minute(a.At), a.Reason)
 	}
 	return table.Flush()
+}
+
+// none says that nothing is known, or that there is no such channel.
+func (c *emailAddressesCmd) none(config *rules.Config) string {
+	const nothing = "no address was ever refused, bounced or unsubscribed"
+	if c.Channel == "" {
+		return nothing
+	}
+	var names []string
+	for _, ch := range config.Channels {
+		if ch.Name == c.Channel && ch.Type == "email" {
+			return nothing + " on channel " + c.Channel
+		}
+		if ch.Type == "email" {
+			names = append(names, ch.Name)
+		}
+	}
+	return fmt.Sprintf("%s on a channel %q; of type email the configuration has %s", nothing, c.Channel, cmp.Or(strings.Join(names, " "), "none"))
 }
 
 type emailForgetCmd struct {

@@ -119,6 +119,9 @@ func TestABounceIsTakenInBesideTheService(t *testing.T) {
 	if err := json.Unmarshal([]byte(tocsin(exitGood, "addresses", "--channel", "mail", "--format", "json")), &list); err != nil || len(list) != 1 || list[0].Times != 1 {
 		t.Errorf("as JSON %+v (%v)", list, err)
 	}
+	if got := tocsin(exitGood, "addresses", "--channel", "post"); !strings.Contains(got, `on a channel "post"; of type email the configuration has none`) {
+		t.Errorf("of a channel that is not there it says %q", got)
+	}
 	if got := tocsin(exitGood, "forget", "ada@Example.net"); !strings.Contains(got, "hears of incidents again") {
 		t.Errorf("forgetting says %q", got)
 	}

@@ -170,9 +170,14 @@ func (c *outboxReplayCmd) Run(w *world, in *outboxCmd) error {
 		}
 		c.Since = time.Now().UTC().Add(-ago).Format(time.RFC3339)
 	}
-	if rest, ok := strings.CutSuffix(c.Since, "Z"); ok && strings.Count(rest, ":") == 1 {
-		c.Since = rest + ":00Z" // the seconds may be left out
+	since := c.Since
+	if rest, ok := strings.CutSuffix(since, "Z"); ok && strings.Count(rest, ":") == 1 {
+		since = rest + ":00Z" // the seconds may be left out
 	}
+	if _, err := time.Parse(time.RFC3339, since); err != nil {
+		return fmt.Errorf("--since %q is no time: want one as 2026-05-20T10:00Z, or how long ago, as 2h", c.Since)
+	}
+	c.Since = since
 	return in.sort(w, api.Again, c)
 }
 

@@ -65,7 +65,7 @@ func TestOutboxFromTheCommandLineToTheStore(t *testing.T) {
 		{"retry --channel pager --incident INC-2026-0901", exitGood, `^1 delivery goes out again\n`},
 		{"replay --since 1h", exitUsage, `--channel`},
 		{"replay --channel pager --since=-1h", exitFound, `lies in the future`},
-		{"replay --channel pager --since soon", exitFound, `sent_since: want a time`},
+		{"replay --channel pager --since soon", exitFound, `--since "soon" is no time: want one as 2026-05-20T10:00Z, or how long ago, as 2h`},
 		{"replay --channel pager --since 2h", exitGood, `^nothing to do: no delivery fits\n`},
 		{"discard old --why replaced", exitGood, `^1 delivery goes nowhere any more\n`},
 		{"list --format json", exitGood, `"waiting": 2`},

@@ -29,11 +29,11 @@ import (
 // that it works beside a service that is running, and sends nothing.
 type previewCmd struct {
 	ID      incidentID `arg:"" optional:"" help:"Which incident."`
-	Sample  bool       `help:"An example instead, with your components, regions and rules."`
+	Sample  bool       `help:"An example instead, with your components, regions and rules; it has four updates and three calls to people."`
 	Update  int        `placeholder:"N" help:"Which of its updates; the newest by default."`
 	Notice  int        `placeholder:"N" help:"Which of its calls to people, instead of an update."`
 	Channel string     `placeholder:"NAME" help:"A channel of the configuration."`
-	Type    string     `placeholder:"TYPE" help:"Or what kind: update, message and body are the texts themselves, page, webhook and so on what a channel of that type makes of them."`
+	Type    string     `placeholder:"TYPE" help:"Or what kind: update, message, body and notice are the texts themselves; page, webhook, slack, email and tracker what a channel of that type makes of them."`
 	Format  string     `enum:",text,html,json" default:"" placeholder:"FORMAT" help:"text, html or json, of what the channel has; the first that it has by default."`
 	Zone    string     `placeholder:"ZONE" help:"Whose time of day stands beside UTC, as Asia/Kolkata."`
 	Out     string     `short:"o" type:"path" placeholder:"FILE" help:"File to write instead of printing."`
@@ -55,6 +55,12 @@ the way to try a change of them:
 
   tocsin preview 4 --notice 1 --type webhook
       what a webhook gets for the first call to people
+
+  tocsin preview --sample --type email --format html -o /tmp/mail.html
+      a mail to customers; without --format its text, with the head
+
+Without --channel it is the first channel of that type; where the configuration has none, one as it
+would be by default. The formats of webhooks, as pagerduty, are shown of channels that have them.
 
 What cannot be sent is said here as the channel would say it.`
 }
@@ -98,6 +104,9 @@ func (c *previewCmd) Run(w *world) error {
 			return fmt.Errorf("there is no time zone %q: want one as Asia/Kolkata or America/New_York", c.Zone)
 		}
 		words = words.In(zone)
+	}
+	if c.Type == "notice" && c.Notice == 0 && c.Update == 0 {
+		c.Notice = 1 // there is no other text of this kind
 	}
 	channel, target, err := c.target(config, words)
 	if err != nil {

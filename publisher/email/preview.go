@@ -104,6 +104,8 @@ func head(data []byte) (all []publisher.Header) {
 		}
 	}
 	for n, h := range all {
+		h.Value = strings.TrimSpace(h.Value) // a field may begin with its fold
+		all[n] = h
 		if decoded, err := decoder.DecodeHeader(h.Value); err == nil {
 			all[n].Value = decoded
 		}

@@ -63,7 +63,7 @@ func (h *handler) ask(w http.ResponseWriter, r *http.Request) {
 	case c == nil:
 		h.show(w, http.StatusNotFound, page{Head: "This link is not known", Text: "Perhaps a part of it is missing, or your address is on none of our lists any more."})
 	default:
-		h.show(w, http.StatusOK, page{Title: c.Title, Head: "Unsubscribe", Text: "No more mail about incidents will come to your address.", Ask: true})
+		h.show(w, http.StatusOK, page{Title: c.Title, Head: "Unsubscribe", Text: "Press the button, and no more mail about incidents comes to your address.", Ask: true})
 	}
 }
 

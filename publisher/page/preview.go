@@ -13,9 +13,9 @@ var _ publisher.Previewer = (*Channel)(nil)
 func (c *Channel) Preview(d publisher.Delivery) (publisher.Preview, error) {
 	switch {
 	case d.Notice != nil:
-		return publisher.Preview{}, fmt.Errorf("page %q: a call to people has no place on it: %w", c.name, publisher.ErrPermanent)
+		return publisher.Preview{}, fmt.Errorf("page %q: a call to people has no place on it", c.name)
 	case d.Inside:
-		return publisher.Preview{}, fmt.Errorf("page %q: customers do not read this update: %w", c.name, publisher.ErrPermanent)
+		return publisher.Preview{}, fmt.Errorf("page %q: customers do not read this update", c.name)
 	}
 	files, err := c.Render(d.Public)
 	if err != nil {

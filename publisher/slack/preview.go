@@ -54,10 +54,12 @@ func (c *Channel) Preview(d publisher.Delivery) (publisher.Preview, error) {
 	if err != nil {
 		return publisher.Preview{}, fmt.Errorf("write the blocks: %w", err)
 	}
-	return publisher.Preview{Text: strings.Join(texts(blocks), "\n"), JSON: blocks}, nil
+	all := texts(blocks)
+	all = append(all[1:], "\nIn notifications:", all[0])
+	return publisher.Preview{Text: strings.Join(all, "\n"), JSON: blocks}, nil
 }
 
-// texts gives every text of a message, the one for notifications among them.
+// texts gives every text of a message, the one for notifications first.
 func texts(blocks []byte) (all []string) {
 	var walk func(v any)
 	walk = func(v any) {

@@ -20,7 +20,7 @@ func Shown(ch rules.Channel, words *templates.Set) *Channel {
 // comment of a later one.
 func (c *Channel) Preview(d publisher.Delivery) (publisher.Preview, error) {
 	if d.Notice != nil || d.Incident == nil || d.Update == nil {
-		return publisher.Preview{}, fmt.Errorf("tracker %q: only updates are filed: %w", c.Name(), publisher.ErrPermanent)
+		return publisher.Preview{}, fmt.Errorf("tracker %q: only updates are filed, and nobody is called by an issue", c.Name())
 	}
 	m := marksOf(d)
 	if d.Update.Number > 1 {

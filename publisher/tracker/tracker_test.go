@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -324,15 +325,11 @@ func TestWhetherItWasWrittenIsFoundOutBeforeItIsWrittenAgain(t *testing.T) {
 				d.publish(first)
 				x = second
 			}
-			cut := true
+			var cut atomic.Bool
 			d.server.Cut = func(n int, stage string) bool {
 				all := d.server.Requests()
 				r := all[n-1]
-				if cut && stage == "after" && r.Method == http.MethodPost && strings.HasSuffix(r.Path, what) {
-					cut = false
-					return true
-				}
-				return false
+				return stage == "after" && r.Method == http.MethodPost && strings.HasSuffix(r.Path, what) && cut.CompareAndSwap(false, true)
 			}
 			d.fails(x)
 			d.again()
