@@ -21,7 +21,7 @@ demo: $(ENGINE) build ## the service beside an embedded engine, with sample traf
 test: $(ENGINE) $(VERIFIER) ## every test, with the race detector, the real engine and a real browser
 	@command -v cc >/dev/null || (apt-get update && apt-get install -y gcc libc6-dev)
 	@command -v chromium >/dev/null || (apt-get update && apt-get install -y chromium)
-	GOGC=400 CGO_ENABLED=1 TOCSIN_ENGINE_REQUIRED=1 go test $(RACE) ./... # memory is cheaper than time
+	GOGC=400 CGO_ENABLED=1 TOCSIN_ENGINE_REQUIRED=1 go test $(RACE) -timeout 20m ./... # memory is cheaper than time
 
 conformance: $(VERIFIER) ## every crash point of every channel, and mail before a real server, which it installs: Debian's Exim
 	@test -x /usr/sbin/exim4 || (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends exim4-daemon-light)
