@@ -1,11 +1,13 @@
 package tocsin
 
 import (
-	"bytes"
-	"context"
 	"fmt"
+	"go/ast"
+	"go/build"
+	"go/parser"
+	"go/token"
+	"go/types"
 	"os"
-	"os/exec"
 	"path"
 	"regexp"
 	"slices"
@@ -303,11 +305,11 @@ func (f facts) look(name string) (isTest, isStep bool, problem string) {
 	return false, false, problem
 }
 
-// factsOf gathers what there is. Go itself lists the tests of the packages that
-// the page names.
+// factsOf gathers what there is: the tests are read from the sources of the
+// packages that the page names.
 func factsOf(t *testing.T, doc string) facts {
 	t.Helper()
-	f := facts{tests: map[string][]string{}}
+	f := facts{tests: map[string][]string{"incident": testsIn(t, "incident")}}
 	config, err := rules.Parse([]rules.File{{Name: "tocsin.yaml", Body: []byte("packs: [runbooks]")}})
 	if err != nil {
 		t.Fatal(err)
@@ -317,45 +319,40 @@ func factsOf(t *testing.T, doc string) facts {
 			f.steps = append(f.steps, list.ID+"/"+step.ID)
 		}
 	}
-	args := []string{"test", "-vet=off", "-list", "^Test"}
-	if raceDetector {
-		args = append(args, "-race")
-	}
-	packages := []string{"./incident"}
 	for _, m := range quoted.FindAllStringSubmatch(doc, -1) {
-		if name := dutyTest.FindStringSubmatch(m[1]); name != nil && name[1] != "" {
-			if _, err := os.Stat(name[1]); err == nil { // else its row is refused
-				packages = append(packages, "./"+name[1])
-			}
+		name := dutyTest.FindStringSubmatch(m[1])
+		if name == nil || name[1] == "" || f.tests[name[1]] != nil {
+			continue
+		}
+		if _, err := os.Stat(name[1]); err == nil { // else its row is refused
+			f.tests[name[1]] = testsIn(t, name[1])
 		}
 	}
-	slices.Sort(packages)
-	f.tests = list(t.Context(), t, append(args, slices.Compact(packages)...))
 	return f
 }
 
-// list runs go test -list, and gives the names by package.
-func list(ctx context.Context, t *testing.T, args []string) map[string][]string {
+// testsIn names the tests of a package, as go test would run them: of files that
+// are built here, functions that take a *testing.T alone.
+func testsIn(t *testing.T, dir string) (names []string) {
 	t.Helper()
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0") // else each package sleeps for a second at its end
-	var errs bytes.Buffer
-	cmd.Stderr = &errs
-	out, err := cmd.Output()
+	pkg, err := build.ImportDir(dir, 0)
 	if err != nil {
-		t.Fatalf("go %s: %v\n%s%s", strings.Join(args, " "), err, out, &errs)
+		t.Fatal(err)
 	}
-	tests := map[string][]string{}
-	var names []string
-	for line := range strings.Lines(string(out)) { // the names, and then their package
-		fields := strings.Fields(line)
-		switch {
-		case len(fields) == 1 && strings.HasPrefix(fields[0], "Test"):
-			names = append(names, fields[0])
-		case len(fields) > 1 && fields[0] == "ok":
-			tests[strings.TrimPrefix(fields[1], module)] = names
-			names = nil
+	for _, name := range slices.Concat(pkg.TestGoFiles, pkg.XTestGoFiles) {
+		file, err := parser.ParseFile(token.NewFileSet(), path.Join(dir, name), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || f.Recv != nil || !strings.HasPrefix(f.Name.Name, "Test") || f.Type.Params.NumFields() != 1 {
+				continue
+			}
+			if star, ok := f.Type.Params.List[0].Type.(*ast.StarExpr); ok && types.ExprString(star.X) == "testing.T" {
+				names = append(names, f.Name.Name)
+			}
 		}
 	}
-	return tests
+	return names
 }

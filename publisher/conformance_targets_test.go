@@ -328,19 +328,19 @@ func openTracker(t *testing.T, cut func(int, string) bool) place {
 			return out, nil
 		},
 		wrong: func(incident.Board) error {
-			got := ""
+			var got strings.Builder
 			all := server.Issues()
 			slices.SortFunc(all, func(a, b githubtest.Issue) int { return strings.Compare(a.Title, b.Title) })
 			for _, i := range all {
 				slices.Sort(i.Labels)
-				got += fmt.Sprintf("%s: %s %s, %d comments, %v %v\n", i.Title, i.State, i.StateReason, len(i.Comments), i.History, i.Labels)
+				got.WriteString(fmt.Sprintf("%s: %s %s, %d comments, %v %v\n", i.Title, i.State, i.StateReason, len(i.Comments), i.History, i.Labels))
 			}
 			want := `[INC-2026-0001] P0 – Elevated errors: closed completed, 4 comments, [renamed closed renamed reopened renamed closed] [component:api incident severity:P0]
 [INC-2026-0002] P2 – Elevated errors: closed completed, 2 comments, [closed] [component:eval incident severity:P2]
 [INC-2026-0003] P3 – Elevated errors: open , 0 comments, [] [component:api incident severity:P3 triage]
 `
-			if got != want {
-				return fmt.Errorf("the issues are\n%swant\n%s", got, want)
+			if got.String() != want {
+				return fmt.Errorf("the issues are\n%swant\n%s", got.String(), want)
 			}
 			return nil
 		},

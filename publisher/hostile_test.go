@@ -214,9 +214,10 @@ func asSlack(got, plain string) (all []string) {
 var controls = regexp.MustCompile(`<[!@#a-zA-Z]`)
 
 // asMarkdown reads GitHub's dialect: the same blocks and spans. A space of no width
-// is what keeps names from being called and numbers from being referred to.
+// is what keeps names from being called and numbers from being referred to, and a
+// span what keeps a dollar sign from beginning a formula.
 func asMarkdown(got, plain string) (all []string) {
-	got = strings.ReplaceAll(got, "\u200b", "")
+	got = strings.NewReplacer("\u200b", "", "<span>$</span>", "$").Replace(got)
 	g, w := spans(got), spans(plain)
 	if !slices.Equal(g, w) {
 		all = append(all, fmt.Sprintf("Markdown has %q, and %q with plain words", g, w))

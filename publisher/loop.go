@@ -391,6 +391,11 @@ func (a *lane) send(ctx context.Context, r Row) outcome {
 
 // publish runs in a goroutine of its own.
 func (a *lane) publish(ctx context.Context, r Row) outcome {
+	if _, ok := a.channel.(Spreader); !ok && r.Target != "" {
+		// Of a channel that had the name before: a list's thousands would each be
+		// told to the one target that there is now.
+		return outcome{err: fmt.Errorf("it was for %s, when the channel of this name had targets: %w", r.Target, ErrPermanent)}
+	}
 	d, err := a.Prepare(ctx, r)
 	if d.Seq < r.Seq {
 		if err != nil { // it may be so for that reason

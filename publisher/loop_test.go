@@ -556,6 +556,13 @@ func (m *many) toldAll() []string {
 	return slices.Sorted(slices.Values(m.told))
 }
 
+// all gives whom was told what, in the order of coming.
+func (m *many) all() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.told)
+}
+
 func (m *many) toldOf(target string) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()

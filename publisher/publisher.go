@@ -155,8 +155,8 @@ type Ask struct {
 
 // Outbox is where deliveries wait. The store implements it.
 type Outbox interface {
-	// Due gives rows that are due: the worst severity first, of those the calls
-	// to people, of those the oldest event. next is when to look again for the
+	// Due gives rows that are due: calls to people first, of the same kind the worst
+	// severity, of those the oldest event. next is when to look again for the
 	// one after them (zero: none waits).
 	Due(ctx context.Context, a Ask) (rows []Row, next time.Time, err error)
 	// Spread puts a row for each target in the place of one that names none, all

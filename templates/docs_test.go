@@ -27,6 +27,14 @@ func TestTheFunctionsInTheDocsAreReal(t *testing.T) {
 	if !ok {
 		t.Fatal("it has no functions of HTML")
 	}
+	inHTML, inJSON, ok := strings.Cut(inHTML, "In JSON there are besides:")
+	if !ok {
+		t.Fatal("it has no functions of JSON")
+	}
+	ofJSON := jsonFunctions(times{})
+	for name := range functions(times{}) {
+		delete(ofJSON, name)
+	}
 	p := full()
 	i := p.Past[0]
 	post := postOf(p, i, i.Updates[5])
@@ -46,6 +54,14 @@ func TestTheFunctionsInTheDocsAreReal(t *testing.T) {
 		{"HTML", inHTML, htmlFunctions(times{}), func(example string) (string, error) {
 			var out strings.Builder
 			x, err := template.New("").Funcs(functions(times{})).Funcs(htmlFunctions(times{})).Parse(example)
+			if err == nil {
+				err = x.Execute(&out, post)
+			}
+			return out.String(), err
+		}},
+		{"JSON", inJSON, ofJSON, func(example string) (string, error) {
+			var out strings.Builder
+			x, err := text.New("").Funcs(jsonFunctions(times{})).Parse(example)
 			if err == nil {
 				err = x.Execute(&out, post)
 			}

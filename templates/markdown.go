@@ -165,7 +165,7 @@ func markdown(words string) string {
 		case r == '@', r == '#',
 			r == ':' && (strings.HasPrefix(rest, "//") || isShortcode(rest)),
 			r == '-' && hasSuffixFold(before, "gh"),
-			(r == 'w' || r == 'W') && strings.HasPrefix(rest, "."):
+			(r == 'w' || r == 'W') && hasSuffixFold(before, "ww") && strings.HasPrefix(rest, "."):
 			b.WriteString(gap)
 		}
 	}

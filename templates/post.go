@@ -23,6 +23,9 @@ type Post struct {
 	// of the data, or of what customers can do, than the one before it.
 	NewIntegrity, NewWorkaround bool
 
+	// Away reports that it is not read on the page.
+	Away bool
+
 	before string // the state that was said before; "" if nothing was
 }
 

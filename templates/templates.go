@@ -156,18 +156,18 @@ func read(override fs.FS) (map[string]string, error) {
 
 // readBounded reads no more of a file than is needed to see that it is too large.
 func readBounded(files fs.FS, name string) ([]byte, error) {
-	f, err := files.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
+	info, err := fs.Stat(files, name) // before it is opened: to open a pipe may wait for ever
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a file", name)
 	}
+	f, err := files.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, maxFile+1))
 }
 
@@ -233,6 +233,13 @@ func (s *Set) Update(p Public, i Incident, u Update) (string, error) {
 // Body gives one update as plain text without a form around it.
 func (s *Set) Body(p Public, i Incident, u Update) (string, error) {
 	return s.words("body.txt", postOf(p, i, u))
+}
+
+// Elsewhere is Body for readers who have another thing than the page before them.
+func (s *Set) Elsewhere(p Public, i Incident, u Update) (string, error) {
+	post := postOf(p, i, u)
+	post.Away = true
+	return s.words("body.txt", post)
 }
 
 // Message is a text with a subject.

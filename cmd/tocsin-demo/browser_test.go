@@ -105,7 +105,7 @@ type demo struct{ console, public, token, dir string }
 func startDemo(t *testing.T) *demo {
 	t.Helper()
 	dir := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", dir+"/", "../tocsin", ".")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", dir+"/", "../tocsin", ".") // as make build does, which Go then has at hand
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

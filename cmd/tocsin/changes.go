@@ -65,6 +65,10 @@ func compare(was, is *rules.Config) changes {
 	return c
 }
 
+// reopens reports whether channels are made anew: mail is made with the address
+// of the page, which its links to unsubscribe lead to, and with the people.
+func (c changes) reopens() bool { return c.differs("channels", "templates", "page", "people") }
+
 // differs reports whether one of the keys says something else.
 func (c changes) differs(keys ...string) bool {
 	return slices.ContainsFunc(keys, func(k string) bool { return slices.Contains(c.others, k) })

@@ -92,3 +92,24 @@ func TestWhatNeedsARestart(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+// Mail is made with more than what stands under channels.
+func TestChannelsAreMadeAnewWithWhatTheyAreMadeFrom(t *testing.T) {
+	for _, c := range []struct {
+		what   string
+		change func(*rules.Config)
+		want   bool
+	}{
+		{"nothing", func(*rules.Config) {}, false},
+		{"the organisation's name", func(c *rules.Config) { c.Organisation = "Acme" }, false},
+		{"the page's address", func(c *rules.Config) { c.Page.URL = "https://status.example.com" }, true},
+		{"somebody's address", func(c *rules.Config) { c.People = []rules.Person{{ID: "ana", Email: "ana@example.com"}} }, true},
+		{"a channel", func(c *rules.Config) { c.Channels = append([]rules.Channel{{Name: "hook"}}, c.Channels...) }, true},
+	} {
+		was, is := *rules.Default(), *rules.Default()
+		c.change(&is)
+		if got := compare(&was, &is).reopens(); got != c.want {
+			t.Errorf("%s differs: channels are made anew: %v", c.what, got)
+		}
+	}
+}

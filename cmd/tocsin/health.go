@@ -222,6 +222,11 @@ func (h *health) report(ctx context.Context) report {
 	if err != nil {
 		r.Wanting = append(r.Wanting, "the store: "+err.Error())
 	}
+	for n := range queues {
+		if queues[n].Halted != "" { // what the target said can hold an address
+			queues[n].Halted = "tocsin outbox list says why"
+		}
+	}
 	r.Outbox = queues
 	return r
 }

@@ -49,5 +49,7 @@ func TestReadyTellsOfChannelsThatDoNotDeliver(t *testing.T) {
 	}
 	if got := ask(); !strings.Contains(got, "channel pager is halted: tocsin outbox list says why") {
 		t.Errorf("with a channel that is halted: %s", got)
+	} else if strings.Contains(got, "410 Gone") {
+		t.Errorf("whoever asks reads what the target said: %s", got)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -297,9 +298,9 @@ func TestAnAnswerThatIsLostIsAskedForAgain(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	lost := 0
+	var asked atomic.Int64
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if lost++; lost > 1 {
+		if asked.Add(1) > 1 {
 			s.Config.Handler.ServeHTTP(w, r)
 			return
 		}
@@ -310,8 +311,8 @@ func TestAnAnswerThatIsLostIsAskedForAgain(t *testing.T) {
 	t.Setenv("TOCSIN_SERVER", front.URL)
 	t.Setenv("TOCSIN_TOKEN", s.tokens["responder"])
 	var out, errs bytes.Buffer
-	if code := run(t.Context(), []string{"incident", "declare", "P1", "--component", "api", "--symptom", "errors"}, &out, &errs, nil); code != exitGood || lost != 2 {
-		t.Errorf("after %d attempts it ends with %d: %s%s", lost, code, &out, &errs)
+	if code := run(t.Context(), []string{"incident", "declare", "P1", "--component", "api", "--symptom", "errors"}, &out, &errs, nil); code != exitGood || asked.Load() != 2 {
+		t.Errorf("after %d attempts it ends with %d: %s%s", asked.Load(), code, &out, &errs)
 	}
 	if n := len(s.keeper.desk.Board().Open); n != 1 {
 		t.Errorf("%d incidents are open", n)

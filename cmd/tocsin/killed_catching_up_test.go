@@ -107,8 +107,8 @@ func freePort(t *testing.T) string {
 // life starts the program on l. kill is a point for killEnv, or "".
 func (l lifetime) life(t *testing.T, kill string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "serve", "--config", l.config)
-	cmd.Env = append(os.Environ(), childEnv+"=1", killEnv+"="+kill)
+	cmd := program(t, "serve", "--config", l.config)
+	cmd.Env = append(cmd.Env, killEnv+"="+kill)
 	var log bytes.Buffer
 	cmd.Stderr = &log
 	if err := cmd.Start(); err != nil {

@@ -260,6 +260,7 @@ func liveOnce(t *testing.T, ctx context.Context, config *rules.Config, db mortal
 // Show 3, live: what was killed at random moments and at every named point ends
 // with the events, the deliveries and the page of what was not.
 func TestKilledWhileLive(t *testing.T) {
+	t.Parallel()
 	config, err := rules.Parse([]rules.File{{Name: "tocsin.yaml", Body: []byte(liveRules)}})
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strconv"
 	"strings"
@@ -20,6 +21,18 @@ const (
 	childEnv = "TOCSIN_TEST_IS_THE_PROGRAM"
 	killEnv  = "TOCSIN_TEST_KILL_AT"
 )
+
+// quick ends a program that the race detector watches at once: else it sleeps
+// for a second before it does.
+const quick = "GORACE=atexit_sleep_ms=0"
+
+// program is this test binary as the program, in a process that ends with the
+// test.
+func program(t *testing.T, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+	cmd.Env = append(os.Environ(), childEnv+"=1", quick)
+	return cmd
+}
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) == "" {

@@ -259,7 +259,7 @@ func (k *keeper) swap(ctx context.Context, is, was *standing, diff changes, fill
 		l.Sink = k.take
 	}
 	k.judge(is)
-	if diff.differs("channels", "templates") {
+	if diff.reopens() {
 		k.publishing.stop() // a delivery under way comes to its end, or is repeated with its key
 		k.publish(is.setup)
 	}

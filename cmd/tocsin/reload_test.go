@@ -301,6 +301,7 @@ func TestReloadNeverFallsBack(t *testing.T) {
 // A service over the engine, with an outage that goes on all the while: what is
 // edited shows within five seconds, and what is open stays the same incident.
 func TestReloadWhileRunning(t *testing.T) {
+	t.Parallel()
 	front, conn := newSigNoz(t)
 	now := time.Now().UTC().Truncate(time.Minute)
 	traffic := sample.Traffic{Seed: 11, Service: "reload-api", PerMinute: 200, Outages: []sample.Outage{{
@@ -328,8 +329,7 @@ func TestReloadWhileRunning(t *testing.T) {
 	if err := errors.Join(db.SetWatermark(t.Context(), rules.SourceSpans, now.Add(-4*time.Minute)), db.Close()); err != nil {
 		t.Fatal(err)
 	}
-	r.cmd = exec.CommandContext(t.Context(), os.Args[0], "serve", "--config", r.dir+"/tocsin.yaml")
-	r.cmd.Env = append(os.Environ(), childEnv+"=1")
+	r.cmd = program(t, "serve", "--config", r.dir+"/tocsin.yaml")
 	r.cmd.Stderr = r.log
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -416,8 +416,10 @@ func TestReloadWhileRunning(t *testing.T) {
 
 	t.Run("a new file that include matches", func(t *testing.T) {
 		r := r.in(t)
+		from := len(r.log.String())
 		write(t, r.dir+"/rules/evaluation.yaml", moreRules)
 		r.shows("an incident of its own", func() bool { return r.severity("evaluation") == rules.P2 })
+		r.eventually("said in the log", func() bool { return len(r.log.said(from, "configuration reloaded")) == 1 })
 		if r.severity("api") != rules.P1 {
 			t.Error("the other incident is not what it was")
 		}
@@ -425,10 +427,12 @@ func TestReloadWhileRunning(t *testing.T) {
 
 	t.Run("a file that is gone takes its rules along", func(t *testing.T) {
 		r := r.in(t)
+		from := len(r.log.String())
 		if err := os.Remove(r.dir + "/rules/evaluation.yaml"); err != nil {
 			t.Fatal(err)
 		}
 		r.shows("withdrawn", func() bool { return r.severity("evaluation") == rules.SeverityNone })
+		r.eventually("said in the log", func() bool { return len(r.log.said(from, "configuration reloaded")) == 1 }) // before what comes next
 	})
 
 	t.Run("a file that was emptied, or has no rule any more, does not bring the built-in rules into force", func(t *testing.T) {

@@ -62,6 +62,7 @@ rules:
 // same incidents and no verdict that differs, and says what other rules would
 // have made of them.
 func TestReplayOnTheEngine(t *testing.T) {
+	t.Parallel()
 	front, conn := newSigNoz(t)
 	const length = 3 * time.Hour
 	from := time.Now().UTC().Truncate(24 * time.Hour).Add(-10 * time.Hour) // an hour of the day at which every region is busy

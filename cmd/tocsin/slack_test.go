@@ -215,10 +215,10 @@ people: {ann: {name: Ann Lee, roles: [on-call]}}
 		m, _ := find(slacktest.Announcements, "root")
 		return strings.Contains(r.Topic, "resolved") && strings.Contains(m.Text, "Resolved")
 	})
-	reply, _ := find(slacktest.Announcements, "reply")
-	if !reply.Broadcast {
-		t.Error("the end is not told in the channel, besides the thread")
-	}
+	until("the end in the channel, besides the thread", func() bool {
+		reply, _ := find(slacktest.Announcements, "reply")
+		return reply.Broadcast
+	})
 
 	all, err := db.AuditLog(t.Context(), 0, 100)
 	if err != nil {

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -46,6 +44,7 @@ rules:
 // outside: there it is worse. Each source is judged by itself, and minute by
 // minute.
 func TestProbesAreASourceAndAWitness(t *testing.T) {
+	t.Parallel()
 	front, conn := newSigNoz(t)
 	now := time.Now().UTC().Truncate(time.Minute)
 	traffic := sample.Traffic{Seed: 12, Service: "sources-api", PerMinute: 200, Outages: []sample.Outage{{
@@ -86,8 +85,7 @@ func TestProbesAreASourceAndAWitness(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.cmd = exec.CommandContext(t.Context(), os.Args[0], "serve", "--config", r.dir+"/tocsin.yaml")
-	r.cmd.Env = append(os.Environ(), childEnv+"=1")
+	r.cmd = program(t, "serve", "--config", r.dir+"/tocsin.yaml")
 	r.cmd.Stderr = r.log
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -53,6 +53,10 @@ func (v Verdict) String() string {
 // beginning.
 const mailLimit = 10 << 20
 
+// mostIDs is how many Message-IDs of a mail are looked at: each is compared with
+// that of every address, and whoever forges a mail could put thousands into it.
+const mostIDs = 4
+
 // Returned reads a mail that came to the address for bounces, finds whom of the
 // channels' readers it is about, and notes what became of the address. recipient
 // is whom it came to, where the mail server says; "" leaves it to the mail's
@@ -115,7 +119,7 @@ func (c *Channel) proven(ctx context.Context, r report) (a string, kind byte, er
 			}
 		}
 	}
-	for _, id := range r.ids {
+	for _, id := range r.ids[:min(len(r.ids), mostIDs)] {
 		delivery, mac, ok := about(id)
 		if !ok {
 			continue

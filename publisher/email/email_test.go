@@ -458,6 +458,9 @@ func TestWhoHearsOfWhat(t *testing.T) {
 		t.Errorf("nobody is told of the line that is no address:\n%s", p.log)
 	}
 	write(t, file, "new@example.net\n")
+	if earlier := time.Now().Add(-time.Minute); os.Chtimes(file, earlier, earlier) != nil {
+		t.Fatal("the file's time cannot be set")
+	}
 	if got, err := p.channel.Targets(t.Context(), update(1, "")); err != nil || !slices.Contains(got, "new@example.net") || slices.Contains(got, "file@example.net") {
 		t.Errorf("after the file was written anew: %q (%v)", got, err)
 	}

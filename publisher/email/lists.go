@@ -65,8 +65,14 @@ func (c *Channel) readers(d publisher.Delivery, fresh bool) ([]reader, error) {
 	return all, nil
 }
 
+// quiet is how long a file must have rested before what it does not hold any more
+// counts as taken out.
+const quiet = 2 * time.Second
+
 // read gives a list's addresses, each once. A line that is none is left out and
-// said of: one slip must not keep all others from hearing.
+// said of: one slip must not keep all others from hearing. Whoever writes a file
+// anew empties it first: while it has just been written and lacks addresses that it
+// had, there is an error beside what it held before.
 func (c *Channel) read(l rules.List, fresh bool) (reader, error) {
 	var file listFile
 	if l.File != "" {
@@ -109,6 +115,11 @@ func (c *Channel) read(l rules.List, fresh bool) (reader, error) {
 		}
 		if err := lines.Err(); err != nil {
 			return reader{}, fmt.Errorf("list %q: read %s: %w", l.Name, l.File, err)
+		}
+		had := c.files[l.Name]
+		lacks := slices.ContainsFunc(had.addresses, func(a string) bool { return !file.has[a] })
+		if info, err := os.Stat(l.File); lacks && (err != nil || time.Since(info.ModTime()).Abs() < quiet) {
+			return had.reader, &publisher.RetryAfter{Wait: quiet, Err: fmt.Errorf("list %q: %s is just being written", l.Name, l.File)}
 		}
 	}
 	c.files[l.Name] = file

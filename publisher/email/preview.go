@@ -97,7 +97,7 @@ func head(data []byte) (all []publisher.Header) {
 	in.Buffer(nil, len(data)+1)
 	for in.Scan() && in.Text() != "" {
 		if line := in.Text(); line[0] == ' ' || line[0] == '\t' {
-			all[len(all)-1].Value += " " + strings.TrimSpace(line)
+			all[len(all)-1].Value = strings.TrimSpace(all[len(all)-1].Value + " " + strings.TrimSpace(line))
 		} else {
 			name, value, _ := strings.Cut(line, ":")
 			all = append(all, publisher.Header{Name: name, Value: strings.TrimSpace(value)})

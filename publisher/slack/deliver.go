@@ -49,7 +49,7 @@ func (s *session) update(ctx context.Context, d publisher.Delivery) (receipt str
 
 // body gives the words of an update.
 func (s *session) body(d publisher.Delivery) (string, error) {
-	text, err := s.words.Body(d.Public, *d.Incident, *d.Update)
+	text, err := s.words.Elsewhere(d.Public, *d.Incident, *d.Update)
 	if err != nil {
 		return "", fmt.Errorf("slack %q: make the words: %w", s.name, err)
 	}

@@ -139,12 +139,12 @@ func (g *gitHub) Issues(ctx context.Context, label string, since time.Time) iter
 }
 
 // Comments gives the comments on an issue that were changed since a time.
-func (g *gitHub) Comments(ctx context.Context, number int, since time.Time) iter.Seq2[string, error] {
+func (g *gitHub) Comments(ctx context.Context, number int, since time.Time) iter.Seq2[comment, error] {
 	u := g.issue(number, "comments")
 	u.RawQuery = url.Values{"since": {stamp(since)}, "per_page": {"100"}}.Encode()
-	return func(yield func(string, error) bool) {
-		for c, err := range list[struct{ Body string }](ctx, g, u) {
-			if !yield(c.Body, err) {
+	return func(yield func(comment, error) bool) {
+		for c, err := range list[commentJSON](ctx, g, u) {
+			if !yield(comment{c.User.Login, c.Body}, err) {
 				return
 			}
 		}
@@ -208,6 +208,7 @@ type issueJSON struct {
 	Number      int
 	Title       string
 	Body        string // null is ""
+	User        userJSON
 	State       string
 	Labels      []labelJSON
 	CreatedAt   time.Time `json:"created_at"`
@@ -215,12 +216,21 @@ type issueJSON struct {
 }
 
 func (i issueJSON) issue() issue {
-	out := issue{Number: i.Number, Title: i.Title, Body: i.Body, Open: i.State != "closed", Created: i.CreatedAt}
+	out := issue{Number: i.Number, Title: i.Title, Body: i.Body, Author: i.User.Login, Open: i.State != "closed", Created: i.CreatedAt}
 	for _, l := range i.Labels {
 		out.Labels = append(out.Labels, l.Name)
 	}
 	return out
 }
+
+// commentJSON is what it reads of a comment.
+type commentJSON struct {
+	Body string
+	User userJSON
+}
+
+// userJSON is who wrote something; null is nobody who is known any more.
+type userJSON struct{ Login string }
 
 // labelJSON is a label: an object, or just its name.
 type labelJSON struct{ Name string }

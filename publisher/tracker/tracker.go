@@ -72,7 +72,7 @@ var (
 type hub interface {
 	Issue(ctx context.Context, number int) (issue, error) // errMissing where there is none any more
 	Issues(ctx context.Context, label string, since time.Time) iter.Seq2[issue, error]
-	Comments(ctx context.Context, number int, since time.Time) iter.Seq2[string, error]
+	Comments(ctx context.Context, number int, since time.Time) iter.Seq2[comment, error]
 	File(ctx context.Context, title, body string, labels []string) (number int, err error)
 	Change(ctx context.Context, number int, c change) error
 	Comment(ctx context.Context, number int, body string) error
@@ -86,10 +86,14 @@ type issue struct {
 	Number  int
 	Title   string
 	Body    string
+	Author  string
 	Open    bool
 	Labels  []string
 	Created time.Time
 }
+
+// comment is a comment on an issue.
+type comment struct{ Author, Body string }
 
 // change is what is to become of an issue; what is empty stays.
 type change struct{ Title, State, Reason string }
@@ -265,13 +269,15 @@ func (c *Channel) file(ctx context.Context, d publisher.Delivery, m marks) (stri
 	return fmt.Sprintf("#%d", number), nil
 }
 
-// commented reports whether an issue has the update's comment.
+// commented reports whether an issue has the update's comment. It is by whoever
+// wrote the issue: whoever else can comment could copy a mark, count it up, and
+// so keep the next update from being written.
 func (c *Channel) commented(ctx context.Context, at issue, d publisher.Delivery, m marks) (bool, error) {
-	for body, err := range c.hub.Comments(ctx, at.Number, d.Update.Said.Add(-before)) {
+	for said, err := range c.hub.Comments(ctx, at.Number, d.Update.Said.Add(-before)) {
 		if err != nil {
 			return false, fmt.Errorf("read the comments on issue #%d: %w", at.Number, err)
 		}
-		if strings.Contains(body, m.update()) {
+		if said.Author == at.Author && strings.Contains(said.Body, m.update()) {
 			return true, nil
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -234,6 +235,24 @@ func TestLateWordsChangeNothingButTheComments(t *testing.T) {
 	}
 }
 
+// Whoever reads an issue can read its marks, and where everybody can comment copy
+// one and count it up.
+func TestAStrangersMarkKeepsNothingBack(t *testing.T) {
+	d := open(t)
+	d.publish(delivery("investigating P2"))
+	mark := strings.ReplaceAll(marksOf(delivery("investigating P2")).update(), "INC-2026-0001/1", "INC-2026-0001/2")
+	if !strings.Contains(marksOf(delivery("investigating P2", "resolved P2")).update(), mark) {
+		t.Fatalf("the mark of the next update is not %s", mark)
+	}
+	d.server.Change(1, func(i *githubtest.Issue) {
+		i.Comments = append(i.Comments, githubtest.Comment{ID: 99, By: "mallory", Body: "me too " + mark, Created: time.Now().UTC()})
+	})
+	d.publish(delivery("investigating P2", "resolved P2"))
+	if i := d.only(); i.State != "closed" || len(i.Comments) != 2 {
+		t.Errorf("it is %+v", i)
+	}
+}
+
 func TestNothingIsWrittenTwice(t *testing.T) {
 	all := []string{"investigating P2", "identified P1", "resolved P1"}
 	for _, k := range []struct {
@@ -306,15 +325,11 @@ func TestWhetherItWasWrittenIsFoundOutBeforeItIsWrittenAgain(t *testing.T) {
 				d.publish(first)
 				x = second
 			}
-			cut := true
+			var cut atomic.Bool
 			d.server.Cut = func(n int, stage string) bool {
 				all := d.server.Requests()
 				r := all[n-1]
-				if cut && stage == "after" && r.Method == http.MethodPost && strings.HasSuffix(r.Path, what) {
-					cut = false
-					return true
-				}
-				return false
+				return stage == "after" && r.Method == http.MethodPost && strings.HasSuffix(r.Path, what) && cut.CompareAndSwap(false, true)
 			}
 			d.fails(x)
 			d.again()

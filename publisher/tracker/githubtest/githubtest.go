@@ -17,6 +17,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -98,6 +99,7 @@ type Issue struct {
 type Comment struct {
 	ID      int64
 	Body    string
+	By      string // "": whoever has the token
 	Created time.Time
 
 	since time.Time
@@ -542,9 +544,7 @@ func page[T any](s *Server, r *http.Request, all []T, show func(T) any) answer {
 	if to < len(all) {
 		q.Set("page", strconv.Itoa(max(number, 1)+1))
 		last := url.Values{}
-		for k, v := range q {
-			last[k] = v
-		}
+		maps.Copy(last, q)
 		next := s.server.URL + r.URL.Path + "?" + q.Encode()
 		last.Set("page", strconv.Itoa((len(all)+per-1)/per))
 		a.header["Link"] = fmt.Sprintf(`<%s>; rel="next", <%s>; rel="last"`, next, s.server.URL+r.URL.Path+"?"+last.Encode())
@@ -578,7 +578,7 @@ func showLabels(i *Issue) []any {
 }
 
 func showComment(c Comment) map[string]any {
-	return map[string]any{"id": c.ID, "body": c.Body, "created_at": c.Created.Format(time.RFC3339), "updated_at": c.Created.Format(time.RFC3339)}
+	return map[string]any{"id": c.ID, "body": c.Body, "user": map[string]any{"login": cmp.Or(c.By, "tocsin")}, "created_at": c.Created.Format(time.RFC3339), "updated_at": c.Created.Format(time.RFC3339)}
 }
 
 // Sent gives the bodies of the requests of a method and a path, as they came.
