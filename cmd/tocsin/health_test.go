@@ -1,12 +1,14 @@
 package main
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/featuresignals/tocsin/incident"
+	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/rules"
 )
 
@@ -51,5 +53,56 @@ func TestReadyTellsOfChannelsThatDoNotDeliver(t *testing.T) {
 		t.Errorf("with a channel that is halted: %s", got)
 	} else if strings.Contains(got, "410 Gone") {
 		t.Errorf("whoever asks reads what the target said: %s", got)
+	}
+}
+
+// One address of a list that fails takes nobody out of service, as long as the
+// others get their mail; mail that does not go out at all does.
+func TestOneAddressThatFailsLeavesTheServiceReady(t *testing.T) {
+	s, stop, err := startService(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	config := s.keeper.force.Load().config
+	config.Channels = append(config.Channels, rules.Channel{Name: "mail", Type: "email"})
+	ready := func() bool {
+		w := httptest.NewRecorder()
+		s.keeper.health.ready(w, httptest.NewRequest("GET", "/readyz", nil))
+		return w.Code == http.StatusOK
+	}
+	now, db := time.Now().UTC(), s.keeper.db
+	old := now.Add(-time.Hour)
+	if _, err := db.Append(t.Context(), incident.Batch{Recorded: old, Events: []incident.Event{{
+		Kind: incident.Updated, Incident: "INC-2026-0901", At: old, By: incident.Clock, Posts: []incident.Post{{Channel: "mail", Key: "INC-2026-0901/1", Due: old}},
+	}}}); err != nil {
+		t.Fatal(err)
+	}
+	rows := func() []publisher.Row {
+		due, _, err := db.Due(t.Context(), publisher.Ask{Channel: "mail", Now: now, N: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return due
+	}
+	if err := db.Spread(t.Context(), rows()[0].ID, []string{"a@example.net", "b@example.net", "c@example.net"}, old); err != nil {
+		t.Fatal(err)
+	}
+	if ready() {
+		t.Error("nobody has got mail for an hour, and it is ready")
+	}
+	all := rows()
+	if err := db.Done(t.Context(), all[0].ID, all[0].Seq, "250", now); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Dead(t.Context(), all[1].ID, "550 no such user", now); err != nil {
+		t.Fatal(err)
+	}
+	if !ready() {
+		t.Error("one address was refused and one waits, others get their mail, and it is not ready")
 	}
 }
