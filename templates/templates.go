@@ -74,7 +74,7 @@ func loadWithin(override fs.FS, patience time.Duration) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load templates: %w", err)
 	}
-	if override == nil {
+	if maps.Equal(files, builtIn()) {
 		return s, nil
 	}
 	s.patience = patience
