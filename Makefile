@@ -51,6 +51,7 @@ lint: ## formatting and static checks
 	@out=$$(go fix -diff ./... 2>&1); test -z "$$out" || { echo "go fix has better ways:"; echo "$$out"; exit 1; }
 	go tool staticcheck ./...
 	go mod tidy -diff
+	go test . -run TheDutiesOfTheRunbooks -count 1 -args -golist
 
 fmt: ## format the code
 	go tool gofumpt -w .

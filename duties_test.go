@@ -1,6 +1,7 @@
 package tocsin
 
 import (
+	"flag"
 	"fmt"
 	"go/ast"
 	"go/build"
@@ -8,6 +9,7 @@ import (
 	"go/token"
 	"go/types"
 	"os"
+	"os/exec"
 	"path"
 	"regexp"
 	"slices"
@@ -19,6 +21,8 @@ import (
 )
 
 const dutiesFile = "docs/duties.md"
+
+var goList = flag.Bool("golist", false, "ask go test -list for the tests of each package, too, which builds them all; make lint does")
 
 // facts are what docs/duties.md is held against.
 type facts struct {
@@ -35,6 +39,9 @@ func TestTheDutiesOfTheRunbooks(t *testing.T) {
 	}
 	doc := string(body)
 	f := factsOf(t, doc)
+	if *goList {
+		f.listed(t)
+	}
 	for _, m := range dutyMistakes(doc, f) {
 		t.Errorf("%s: %s", dutiesFile, m)
 	}
@@ -329,6 +336,30 @@ func factsOf(t *testing.T, doc string) facts {
 		}
 	}
 	return f
+}
+
+// listed takes the tests that go test -list gives in the place of those that were
+// read from the sources, and says where they differ.
+func (f facts) listed(t *testing.T) {
+	t.Helper()
+	for pkg, read := range f.tests {
+		out, err := exec.CommandContext(t.Context(), "go", "test", "-list", "^Test", "./"+pkg).CombinedOutput()
+		if err != nil {
+			t.Fatalf("go test -list in %s: %v\n%s", pkg, err, out)
+		}
+		var names []string
+		for line := range strings.Lines(string(out)) {
+			if name := strings.TrimSpace(line); strings.HasPrefix(name, "Test") && name != "TestMain" {
+				names = append(names, name)
+			}
+		}
+		slices.Sort(names)
+		want := slices.DeleteFunc(slices.Sorted(slices.Values(read)), func(name string) bool { return name == "TestMain" })
+		if !slices.Equal(names, want) {
+			t.Errorf("%s: go test -list gives other tests than its sources have:\n%q\n%q", pkg, names, want)
+		}
+		f.tests[pkg] = names
+	}
 }
 
 // testsIn names the tests of a package, as go test would run them: of files that
