@@ -47,5 +47,5 @@ func PageOf(url, id string) string {
 	if url == "" {
 		return ""
 	}
-	return strings.TrimSuffix(url, "/") + "/incidents/" + id + ".html"
+	return strings.TrimRight(url, "/") + "/incidents/" + id + ".html"
 }

@@ -226,12 +226,7 @@ func named(regions []templates.Region, most bounds) []namedJSON {
 }
 
 // link gives the address of an incident on the page; "" if the page has none.
-func link(page, id string) string {
-	if page == "" {
-		return ""
-	}
-	return whole(strings.TrimRight(page, "/") + "/incidents/" + id + ".html")
-}
+func link(page, id string) string { return whole(publisher.PageOf(page, id)) }
 
 // whole gives an address, or none where it is too long to be one.
 func whole(address string) string {

@@ -9,6 +9,7 @@ import (
 	"github.com/featuresignals/tocsin/cmd/tocsin/api"
 	"github.com/featuresignals/tocsin/cmd/tocsin/plot"
 	"github.com/featuresignals/tocsin/incident"
+	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/rules"
 )
 
@@ -345,7 +346,7 @@ func (s scene) links(i incident.Incident) []Link {
 		add("Service", of.service, serviceLink(s.config.SigNoz, of))
 	}
 	if !i.Private && i.Told() && s.config.Page.URL != "" {
-		add("Public page", "", strings.TrimRight(s.config.Page.URL, "/")+"/incidents/"+string(i.ID)+".html")
+		add("Public page", "", publisher.PageOf(s.config.Page.URL, string(i.ID)))
 	}
 	for _, l := range s.config.Console.Links {
 		add(l.Title, "", l.URL)
