@@ -49,8 +49,8 @@ func (v view) notice(i incident.Incident, n incident.Notice, at time.Time) templ
 	} else {
 		out.AckBy, _ = i.AckBy(v.config)
 	}
-	if strings.TrimSpace(v.config.Console.URL) != "" {
-		out.Console = strings.TrimRight(v.config.Console.URL, "/") + "/incidents/" + string(i.ID)
+	if console := line(v.config.Console.URL); console != "" { // where nothing of it can be seen there is none
+		out.Console = strings.TrimRight(console, "/") + "/incidents/" + string(i.ID)
 	}
 	if severity >= rules.P1 {
 		out.WarRoom = v.config.Console.WarRoom
