@@ -386,7 +386,10 @@ type Component struct {
 	ID          string
 	Name        string
 	Description string
+	Group       string   // heading that customers find it under; "" is none
 	DependsOn   []string // IDs of components whose incidents explain this one's
+	Target      float64  // uptime promised for a calendar month, in percent; 0: none is
+	Figures     []string // what customers may see as a line: "error_rate", "p99" …
 	Pos         Pos
 }
 
@@ -537,6 +540,17 @@ type Page struct {
 	Title   string // "FeatureSignals status"
 	URL     string // where the page is reached, for feeds
 	Support string // a mail or web address for customers; optional
+
+	Logo, DarkLogo     string // files, for a light ground and for a dark one; "" is none
+	Accent, DarkAccent string // colours of links, "#0a55c4"; "" is the built-in
+	Header             string // one line beside the title
+	Links              []Link // at the top of each page
+	CSS                string // a file: a style sheet of one's own
+	Language           string // of the catalogue of words; "en" by default
+
+	// Weights says which share of a minute counts against uptime, by the severity
+	// of the incident in it: P0 … P4. 1 is all of it.
+	Weights [5]float64
 }
 
 // Store is where events and deliveries are kept.
