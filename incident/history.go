@@ -56,8 +56,8 @@ func marks(c *rules.Config, b Board, r evaluator.Round) []Mark {
 	}
 	if len(plans) > 0 {
 		for cell, s := range b.Senses {
-			if s.Sense != SenseNone && maintained(cell) {
-				known[cell] = known[cell] // what is silent meanwhile is under maintenance, too
+			if _, found := known[cell]; !found && s.Sense != SenseNone && maintained(cell) {
+				known[cell] = false // what is silent meanwhile is under maintenance, too
 			}
 		}
 	}
