@@ -542,6 +542,9 @@ func (h *history) equal() {
 	if diff := cmp.Diff(folded, h.desk.Board(), everything); diff != "" {
 		h.Errorf("the log folds to another board (- log, + desk):\n%s", diff)
 	}
+	for _, wrong := range soundBouts(folded) {
+		h.Error(wrong)
+	}
 }
 
 // check reads the log from the beginning, and holds against it what the desk
