@@ -140,7 +140,9 @@ func TestBoutsSayWhatWasHowBadWhen(t *testing.T) {
 			"what was private and of no component ends as the one it was disclosed as",
 			[]incident.Event{
 				event(incident.Opened, 5, func(e *incident.Event) { e.Component, e.Private, e.Began = "", true, at(0) }),
-				event(incident.Raised, 5, func(e *incident.Event) { e.Component, e.Rule, e.Service, e.Severity, e.Began = "", "", "", rules.P1, at(0) }),
+				event(incident.Raised, 5, func(e *incident.Event) {
+					e.Component, e.Rule, e.Service, e.Severity, e.Began = "", "", "", rules.P1, at(0)
+				}),
 				event(incident.Disclosed, 7, nil),
 				event(incident.Recovered, 9, func(e *incident.Event) { e.Rule, e.Service = "", "" }),
 			},
