@@ -410,6 +410,55 @@ func TestFiguresAreADayInQuarters(t *testing.T) {
 	}
 }
 
+// The day that docs/uptime.md counts by hand.
+func TestTheExampleOfTheDocsIsCountedSo(t *testing.T) {
+	c := projectConfig(t)
+	midnight := noon.Truncate(24 * time.Hour)
+	at := func(hour, minute int) time.Time {
+		return midnight.Add(time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute)
+	}
+	cell := incident.Cell{Component: "api", Region: "eu"}
+	var marks []incident.Mark
+	for n := range 2 * incident.PerDay {
+		minute := midnight.Add(time.Duration(n) * time.Minute)
+		if between := func(a, b time.Time) bool { return !minute.Before(a) && minute.Before(b) }; !between(at(3, 0), at(4, 0)) {
+			marks = append(marks, incident.Mark{Cell: cell, Minute: minute, Known: !between(at(14, 20), at(14, 30)), Maintenance: between(at(14, 35), at(15, 0))})
+		}
+	}
+	b := seen()
+	b.Past = []incident.Incident{{
+		ID: "INC-2026-0001", Component: "api", Began: at(14, 2), Resolved: at(14, 41), State: incident.StateResolved, Peak: rules.P1,
+		Updates: []incident.Update{{Number: 1, Severity: rules.P2, Said: at(14, 5)}},
+		Bouts: []incident.Bout{
+			{Component: "api", Region: "eu", Rule: "errs", From: at(14, 2), To: at(14, 12), Severity: rules.P2},
+			{Component: "api", Region: "eu", Rule: "errs", From: at(14, 12), To: at(14, 41), Severity: rules.P1},
+		},
+	}}
+	k := Known{Config: c, Board: b, History: (*incident.History)(nil).With(marks, nil), Judged: at(36, 0)}
+	p := k.Project(noon)
+	d := p.Components[0].Cells[1].Record.Days[0].Minutes
+	if want := (templates.Minutes{Good: 1322, Bad: [5]int{1: 23, 2: 10}, Unknown: 60, Maintenance: 25}); d != want {
+		t.Errorf("got %+v, want %+v", d, want)
+	}
+	uptime, _ := d.Uptime(p.Weights)
+	coverage, _ := d.Coverage()
+	if got := fmt.Sprintf("%.2f %.2f", uptime, coverage); got != "99.49 95.76" {
+		t.Errorf("uptime and coverage are %s", got)
+	}
+
+	// What is taken out of the configuration is not shown, and comes back as it was.
+	gone := projectConfig(t)
+	gone.Components = gone.Components[1:]
+	k.Config = gone
+	if p := k.Project(noon); len(p.Components) != 1 || p.Components[0].Record.Days != nil {
+		t.Errorf("the other component has %+v", p.Components[0].Record)
+	}
+	k.Config = projectConfig(t)
+	if again := k.Project(noon); again.Components[0].Cells[1].Record.Days[0].Minutes != d {
+		t.Error("it came back with another past")
+	}
+}
+
 // Two values that are made of the same are the same, and so are the keys by which a
 // Preparer knows them again.
 func TestAPreparerTellsHistoriesApart(t *testing.T) {
