@@ -184,9 +184,11 @@ func asPlain(got, plain string) (all []string) {
 	return append(all, unseen(got)...)
 }
 
+// unseen tells of the first character that nobody can see. Some that Unicode calls
+// format are: the signs of a number that stand before its digits.
 func unseen(text string) []string {
 	for _, r := range text {
-		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
+		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r) {
 			return []string{fmt.Sprintf("the text holds %U", r)}
 		}
 	}
