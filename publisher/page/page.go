@@ -136,6 +136,11 @@ func (c *Channel) Render(p templates.Public) (map[string][]byte, error) {
 		}
 		files[name] = b
 	}
+	more, err := c.pages(p)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(files, more)
 	return files, nil
 }
 
