@@ -13,7 +13,7 @@ import (
 )
 
 // coding is how an answer is compressed. Brotli is what all browsers of today
-// read, and makes pages of this size a sixth smaller than gzip does, since it
+// read, and makes pages of this size a tenth smaller than gzip does, since it
 // knows the words of HTML beforehand; zstd does not, and some browsers do not know
 // it.
 type coding uint8
@@ -25,9 +25,9 @@ const (
 	codings
 )
 
-// brotliLevel is 9 of 11: the last two cost twenty times the time for a
-// twentieth of the size.
-const brotliLevel = 9
+// brotliLevel is 6 of 11: it takes 3 ms for a page of 49 kB, and gives 5,862
+// bytes. 11 takes 140 ms and gives 5,282; gzip takes 1 ms and gives 6,561.
+const brotliLevel = 6
 
 // name is what the header Content-Encoding calls it, suffix what it adds to a tag.
 func (c coding) name() string   { return [codings]string{"", "gzip", "br"}[c] }
