@@ -2,7 +2,6 @@ package page
 
 import (
 	"bytes"
-	"cmp"
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,6 +11,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"path"
 	"strings"
 	"sync"
 	"time"
@@ -53,31 +53,27 @@ type answer struct {
 // cached bounds how many files are kept in memory.
 const cached = 64
 
-const (
-	htmlType = "text/html; charset=utf-8"
-	jsonType = "application/json; charset=utf-8"
-	atomType = "application/atom+xml; charset=utf-8"
-)
+const htmlType = "text/html; charset=utf-8"
 
 // route gives the file behind a path, and its type. Only names that we write
-// have one.
-func route(path string) (file, contentType string) {
-	switch path {
-	case "/", "/index.html":
-		return fileIndex, htmlType
-	case "/history", "/history/", "/history/index.html":
-		return fileHistory, htmlType
-	case "/history.atom":
-		return fileFeed, atomType
-	case "/summary.json", "/api/v2/summary.json", "//api/v2/summary.json": // some clients double the slash
-		return fileSummary, jsonType
-	case "/tocsin.json":
-		return fileTocsin, jsonType
+// have one. Some clients double a slash.
+func route(asked string) (file, contentType string) {
+	name := strings.TrimPrefix(path.Clean("/"+asked), "/")
+	switch {
+	case asked == "/":
+		name = fileIndex
+	case asked == "/history", asked == "/history/":
+		name = fileHistory
+	case strings.HasSuffix(asked, "/"), strings.Contains(asked, "/."):
+		return "", ""
 	}
-	if name, ok := strings.CutPrefix(path, "/incidents/"); ok {
-		if id := strings.TrimSuffix(name, ".html"); incidentID.MatchString(id) {
-			return "incidents/" + id + ".html", htmlType
+	if id, ok := strings.CutPrefix(name, folderIncident+"/"); ok {
+		if id = strings.TrimSuffix(id, ".html"); incidentID.MatchString(id) {
+			return folderIncident + "/" + id + ".html", htmlType
 		}
+	}
+	if name == fileIndex || name == fileHistory || isDocument(name) {
+		return name, typeOf(name)
 	}
 	return "", ""
 }
@@ -184,13 +180,9 @@ func (s *server) answer(file, contentType string) (*answer, error) {
 	a = &answer{size: info.Size(), modified: info.ModTime(), shown: info.ModTime(), contentType: contentType, until: templates.Expires(content)}
 	if e := a.expiry(root, file); e.before(now) {
 		a.stale = true
-		if file == fileSummary {
-			content = greySummary(content, e)
-		} else {
-			content, a.shown = templates.Grey(content), a.until
-		}
+		content, a.shown = grey(file, content, e), e.until
 	}
-	if file == fileSummary {
+	if greys(file) && contentType != htmlType {
 		a.shown = time.Time{} // it greys and recovers without a change of the file: only its hash tells
 	}
 	a.plain = content
@@ -213,46 +205,25 @@ func (s *server) answer(file, contentType string) (*answer, error) {
 	return a, nil
 }
 
-// expiry is until when a file is valid, and up to when its data go.
-type expiry struct{ until, checked time.Time }
-
-func (e expiry) before(now time.Time) bool { return !e.until.IsZero() && now.After(e.until) }
-
 // expiry gives until when a file may be shown as it is. A page says so itself;
-// the summary's form has no place for it, and so the file beside it is asked.
+// the forms of the others have no place for it, and so the file beside them is
+// asked.
 func (a *answer) expiry(root *os.Root, file string) expiry {
-	if file != fileSummary {
+	switch {
+	case strings.HasSuffix(file, ".html"):
 		return expiry{until: a.until}
+	case !greys(file):
+		return expiry{}
 	}
 	var d struct {
 		ValidUntil time.Time `json:"valid_until"`
 		CheckedAt  time.Time `json:"checked_at"`
 	}
-	b, err := root.ReadFile(fileTocsin)
+	b, err := root.ReadFile(fileFacts)
 	if err != nil || json.Unmarshal(b, &d) != nil {
 		return expiry{}
 	}
 	return expiry{d.ValidUntil, d.CheckedAt}
-}
-
-// greySummary gives the summary as it is to be read once its time is over: the
-// statuses that were known last, and a description that says so.
-func greySummary(content []byte, e expiry) []byte {
-	var s map[string]json.RawMessage
-	var status summaryStatus
-	if json.Unmarshal(content, &s) != nil || json.Unmarshal(s["status"], &status) != nil {
-		return content
-	}
-	status.Description = "No fresh data since " + cmp.Or(e.checked, e.until).UTC().Format("15:04 UTC")
-	var err error
-	if s["status"], err = json.Marshal(status); err != nil {
-		return content
-	}
-	b, err := encode(s)
-	if err != nil {
-		return content
-	}
-	return b
 }
 
 func zip(content []byte) ([]byte, error) {

@@ -27,14 +27,11 @@ import (
 	"github.com/featuresignals/tocsin/templates"
 )
 
-// Names of the files. Besides them there is incidents/INC-YYYY-NNNN.html for
-// each incident, and nothing else: no name is made from data.
+// Names of the pages. Besides them there is incidents/INC-YYYY-NNNN.html for
+// each incident, and what names.go lists.
 const (
 	fileIndex   = "index.html"
 	fileHistory = "history/index.html"
-	fileFeed    = "history.atom"
-	fileSummary = "summary.json"
-	fileTocsin  = "tocsin.json"
 )
 
 // Channel is the page as a target of deliveries.
@@ -45,6 +42,8 @@ type Channel struct {
 
 	mu   sync.Mutex // guards over
 	over map[string]finished
+
+	said wordings
 }
 
 // finished is the page of a resolved incident and what it was made from. It
@@ -126,9 +125,6 @@ func (c *Channel) Render(p templates.Public) (map[string][]byte, error) {
 	for name, make := range map[string]func(templates.Public) ([]byte, error){
 		fileIndex:   c.t.Index,
 		fileHistory: c.t.History,
-		fileFeed:    c.feed,
-		fileSummary: c.summary,
-		fileTocsin:  facts,
 	} {
 		b, err := make(p)
 		if err != nil {
@@ -136,6 +132,11 @@ func (c *Channel) Render(p templates.Public) (map[string][]byte, error) {
 		}
 		files[name] = b
 	}
+	documents, err := c.documents(p)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(files, documents)
 	return files, nil
 }
 

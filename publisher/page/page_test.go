@@ -124,8 +124,13 @@ func TestPublishWritesOnlyWhatDiffers(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"history/index.html", "history.atom", "incidents/INC-2026-0007.html", "incidents/INC-2026-0008.html", "incidents/INC-2026-0009.html",
-		"index.html", "summary.json", "tocsin.json",
+		"history/index.html", "incidents/INC-2026-0007.html", "incidents/INC-2026-0008.html", "incidents/INC-2026-0009.html", "index.html",
+	}
+	want = append(want, atTop...)
+	for _, folder := range []string{"", "components/api", "components/evaluations", "components/dashboard", "components/webhooks", "regions/us", "regions/eu", "regions/in"} {
+		for _, name := range scoped {
+			want = append(want, filepath.Join(folder, name))
+		}
 	}
 	slices.Sort(names)
 	slices.Sort(want)
@@ -157,7 +162,7 @@ func TestPublishWritesOnlyWhatDiffers(t *testing.T) {
 	if r := publish(later); r == first {
 		t.Error("other content has the same receipt")
 	}
-	if got, want := touched(), []string{"history/index.html", "incidents/INC-2026-0008.html", "incidents/INC-2026-0009.html", "index.html", "tocsin.json"}; !slices.Equal(got, want) {
+	if got, want := touched(), []string{"api/tocsin/v1/status.json", "history/index.html", "incidents/INC-2026-0008.html", "incidents/INC-2026-0009.html", "index.html"}; !slices.Equal(got, want) {
 		t.Errorf("a minute later %v were touched, want %v: what programs poll and what is over stays as it is", got, want)
 	}
 }
@@ -175,7 +180,7 @@ func TestPublishMendsTheFolder(t *testing.T) {
 	minutes := time.Duration(0)
 	for name, do := range map[string]func() error{
 		"a file was spoilt":            func() error { return os.WriteFile(filepath.Join(folder, "index.html"), []byte("x"), 0o644) },
-		"a file was deleted":           func() error { return os.Remove(filepath.Join(folder, "summary.json")) },
+		"a file was deleted":           func() error { return os.Remove(filepath.Join(folder, "api/v2/summary.json")) },
 		"a folder was deleted":         func() error { return os.RemoveAll(filepath.Join(folder, "history")) },
 		"a crash left a file half way": func() error { return os.WriteFile(filepath.Join(folder, ".index.html.tmp"), []byte("<!doc"), 0o644) },
 	} {
