@@ -553,6 +553,7 @@ func quiet() templates.Public {
 func first() templates.Public {
 	p := bare(Regions, parts)
 	p.Checked, p.ValidUntil, p.Since = time.Time{}, time.Time{}, time.Time{}
+	p.Description = "Waiting for the first data"
 	for c := range p.Components {
 		p.Components[c].Status = templates.NotWatched
 		for n := range p.Components[c].Cells {
