@@ -127,7 +127,7 @@ func readers(folder string, stop <-chan struct{}) error {
 			return nil
 		case <-time.After(4 * time.Millisecond):
 		}
-		for _, name := range []string{"index.html", "history/index.html", "summary.json", "tocsin.json", "history.atom", "incidents/INC-2026-0001.html"} {
+		for _, name := range []string{"index.html", "history/index.html", "api/v2/summary.json", "api/tocsin/v1/status.json", "history.atom", "incidents/INC-2026-0001.html"} {
 			body, err := os.ReadFile(filepath.Join(folder, "current", name))
 			if errors.Is(err, fs.ErrNotExist) {
 				continue // it was not made yet

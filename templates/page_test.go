@@ -3,9 +3,7 @@ package templates
 import (
 	"bytes"
 	"fmt"
-	"math"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -255,6 +253,11 @@ func TestColoursCanBeTold(t *testing.T) {
 			pair{"on", tone, 3},            // the mark on a shape
 		)
 	}
+	for dark, theme := range map[bool]string{false: "light", true: "dark"} {
+		if want := [2]string{themes[theme]["bg"], themes[theme]["card"]}; grounds[dark] != want {
+			t.Errorf("%s: CheckAccent asks for %v, and the page has %v", theme, grounds[dark], want)
+		}
+	}
 	for theme, colours := range themes {
 		lowest := 21.0
 		for _, p := range pairs {
@@ -262,7 +265,7 @@ func TestColoursCanBeTold(t *testing.T) {
 			if ink == "" || ground == "" {
 				t.Fatalf("%s: no colour for %s on %s", theme, p.ink, p.ground)
 			}
-			c := contrast(t, ink, ground)
+			c := contrast(ink, ground)
 			if p.least == 4.5 {
 				lowest = min(lowest, c)
 			}
@@ -272,36 +275,9 @@ func TestColoursCanBeTold(t *testing.T) {
 		}
 		t.Logf("%s: the lowest contrast of words is %.2f:1", theme, lowest)
 	}
-	if contrast(t, "#000000", "#ffffff") != 21 {
+	if contrast("#000000", "#ffffff") != 21 {
 		t.Error("black on white is not 21:1")
 	}
-}
-
-// contrast gives the contrast ratio of two colours as WCAG defines it.
-func contrast(t *testing.T, a, b string) float64 {
-	t.Helper()
-	l := []float64{luminance(t, a), luminance(t, b)}
-	slices.Sort(l)
-	return (l[1] + .05) / (l[0] + .05)
-}
-
-func luminance(t *testing.T, colour string) float64 {
-	t.Helper()
-	sum := 0.0
-	for n, weight := range []float64{.2126, .7152, .0722} {
-		v, err := strconv.ParseUint(colour[1+2*n:3+2*n], 16, 8)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := float64(v) / 255
-		if c <= .04045 {
-			c /= 12.92
-		} else {
-			c = math.Pow((c+.055)/1.055, 2.4)
-		}
-		sum += weight * c
-	}
-	return sum
 }
 
 func TestEveryIconDiffersInShape(t *testing.T) {

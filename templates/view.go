@@ -19,6 +19,8 @@ type View struct {
 	Script template.JS
 	Policy string
 
+	Branding Branding
+
 	PageTitle, StaleTitle string
 	Icon, StaleIcon       template.URL
 
@@ -172,12 +174,16 @@ func viewOf(p Public, i Incident, root string, most int) IncidentView {
 func (s *Set) view(p Public, root string, watermark bool) View {
 	v := View{
 		Public: p, Root: root,
-		Style: s.style, Script: s.script, Policy: s.policy,
+		Style: s.style, Script: s.script, Policy: s.policy, Branding: brandOf(p.Brand),
 		StaleIcon:  icon(looks[NoData]),
 		StaleTitle: "No fresh data – " + siteTitle(p),
 	}
 	if !p.Checked.IsZero() {
 		v.StaleTitle = "No fresh data since " + clock(p.Checked) + " – " + siteTitle(p)
+	}
+	if own := v.Branding.css; own != "" {
+		v.Style += template.CSS(own)
+		v.Policy = policy(string(v.Style), string(v.Script))
 	}
 	if watermark {
 		v.Until = iso(p.ValidUntil)

@@ -104,9 +104,6 @@ func (s *snapshot) find(path string) (f *file, elsewhere string) {
 	if f := s.files[name]; f != nil {
 		return f, ""
 	}
-	if f := s.files[aliases[name]]; f != nil {
-		return f, ""
-	}
 	if id, ok := strings.CutPrefix(name, "incidents/"); ok {
 		if f := s.files[name+".html"]; f != nil {
 			return f, ""
@@ -121,9 +118,6 @@ func (s *snapshot) find(path string) (f *file, elsewhere string) {
 	}
 	return nil, ""
 }
-
-// aliases are names that programs know files by.
-var aliases = map[string]string{"api/v2/summary.json": fileSummary}
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()

@@ -87,10 +87,17 @@ func TestHandlerServesItsFilesAndNothingElse(t *testing.T) {
 		"/incidents/INC-2026-0008":      "text/html",
 		"/incidents/INC-2026-0008.html": "text/html",
 		"/history.atom":                 "application/atom+xml",
-		"/summary.json":                 "application/json",
-		"/tocsin.json":                  "application/json",
+		"/history.rss":                  "application/rss+xml",
+		"/components/api/updates.atom":  "application/atom+xml",
+		"/regions/eu/updates.rss":       "application/rss+xml",
+		"/regions/eu/badge.svg":         "image/svg+xml",
+		"/badge.json":                   "application/json",
+		"/maintenance.ics":              "text/calendar",
+		"/robots.txt":                   "text/plain",
+		"/api/tocsin/v1/status.json":    "application/json",
 		"/api/v2/summary.json":          "application/json",
 		"//api/v2/summary.json":         "application/json",
+		"/api//v2/incidents.json":       "application/json",
 	} {
 		r := s.get("GET", path)
 		if r.StatusCode != 200 || !strings.HasPrefix(r.Header.Get("Content-Type"), want) {
@@ -119,7 +126,7 @@ func TestHandlerServesItsFilesAndNothingElse(t *testing.T) {
 
 func TestHandlerLetsReadersKeepWhatTheyHave(t *testing.T) {
 	s := serve(t, p1())
-	for _, path := range []string{"/", "/summary.json", "/history.atom"} {
+	for _, path := range []string{"/", "/api/v2/summary.json", "/history.atom"} {
 		full := s.get("GET", path)
 		var err error
 		content, etag := body(t, full), full.Header.Get("ETag")
@@ -213,7 +220,7 @@ func TestHandlerAllowsJustTheStyleAndScriptOfThePage(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"/", "/summary.json", "/nowhere"} {
+	for _, path := range []string{"/", "/api/v2/summary.json", "/nowhere"} {
 		h := s.get("GET", path).Header
 		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || h.Get("Content-Security-Policy") == "" {
 			t.Errorf("%s: headers %v", path, h)
@@ -230,7 +237,7 @@ func TestHandlerGreysAStalePage(t *testing.T) {
 	if b := body(t, fresh); !strings.Contains(b, `class="fresh"`) || !strings.Contains(b, ">All systems operational – ") {
 		t.Fatal("the page is not fresh to begin with")
 	}
-	freshSummary := s.get("GET", "/summary.json")
+	freshSummary := s.get("GET", "/api/v2/summary.json")
 
 	s.clock(p.ValidUntil)
 	if r := s.get("GET", "/", "If-None-Match", fresh.Header.Get("ETag")); r.StatusCode != 304 {
@@ -261,7 +268,7 @@ func TestHandlerGreysAStalePage(t *testing.T) {
 	if r.StatusCode != 200 {
 		t.Fatalf("%d: a program keeps the fresh summary", r.StatusCode)
 	}
-	summary, err := readStrictly([]byte(body(t, r)))
+	summary, err := readSummary([]byte(body(t, r)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +284,7 @@ func TestHandlerGreysAStalePage(t *testing.T) {
 	if b := body(t, s.get("GET", "/")); !strings.Contains(b, `class="fresh"`) {
 		t.Error("the page stays grey")
 	}
-	if b := body(t, s.get("GET", "/summary.json")); !strings.Contains(b, "All Systems Operational") {
+	if b := body(t, s.get("GET", "/api/v2/summary.json")); !strings.Contains(b, "All Systems Operational") {
 		t.Error("the summary stays grey")
 	}
 }

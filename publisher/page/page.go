@@ -26,14 +26,11 @@ import (
 	"github.com/featuresignals/tocsin/templates"
 )
 
-// Names of files that there is one of. Besides them there is
-// incidents/INC-YYYY-NNNN.html for each incident.
+// Names of the pages. Besides them there is incidents/INC-YYYY-NNNN.html for
+// each incident, and what names.go lists.
 const (
 	fileIndex   = "index.html"
 	fileHistory = "history/index.html"
-	fileFeed    = "history.atom"
-	fileSummary = "summary.json"
-	fileTocsin  = "tocsin.json"
 	fileMissing = "404.html" // what is shown where there is no page
 )
 
@@ -47,6 +44,8 @@ type Channel struct {
 
 	mu   sync.Mutex // guards over
 	over map[string]finished
+
+	said wordings
 }
 
 // finished is the page of a resolved incident and what it was made from. It
@@ -118,7 +117,7 @@ func (c *Channel) Render(p templates.Public) (map[string][]byte, error) {
 		return nil, err
 	}
 	files := map[string][]byte{}
-	for _, group := range []func(templates.Public, map[string][]byte) error{c.incidents, c.overview, c.machines, c.headers} {
+	for _, group := range []func(templates.Public, map[string][]byte) error{c.incidents, c.overview, c.programs, c.headers} {
 		if err := group(p, files); err != nil {
 			return nil, err
 		}
@@ -154,9 +153,11 @@ func (c *Channel) overview(p templates.Public, files map[string][]byte) error {
 	return add(p, files, map[string]maker{fileIndex: c.t.Index, fileHistory: c.t.History})
 }
 
-// machines makes what programs read.
-func (c *Channel) machines(p templates.Public, files map[string][]byte) error {
-	return add(p, files, map[string]maker{fileFeed: c.feed, fileSummary: c.summary, fileTocsin: facts})
+// programs makes what programs read.
+func (c *Channel) programs(p templates.Public, files map[string][]byte) error {
+	documents, err := c.documents(p)
+	maps.Copy(files, documents)
+	return err
 }
 
 // maker makes one file.
