@@ -187,7 +187,13 @@ func (c *Channel) api(p templates.Public) (map[string][]byte, error) {
 
 // description is the one sentence for programs to show.
 func description(p templates.Public) string {
-	d := cmp.Or(p.Description, "All Systems Operational")
+	d := p.Description
+	switch {
+	case d == "" && isClear(p):
+		d = "All Systems Operational"
+	case d == "":
+		d = "Waiting for the first data"
+	}
 	if at := p.Blind.UTC().Format("15:04 UTC"); !p.Blind.IsZero() && !strings.Contains(d, at) {
 		d += ", data delayed since " + at
 	}
