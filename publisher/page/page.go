@@ -137,6 +137,11 @@ func (c *Channel) Render(p templates.Public) (map[string][]byte, error) {
 		return nil, err
 	}
 	maps.Copy(files, documents)
+	more, err := c.pages(p)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(files, more)
 	return files, nil
 }
 
