@@ -159,7 +159,7 @@ func TestTwoThingsSaidAtOnceHaveTwoTimes(t *testing.T) {
 
 // hostiles are words that people may write and that Lint lets through, or that
 // are cut into feeds before it.
-var hostiles = []string{`]]>`, `a & b &amp; &quot;c&quot;`, `"quoted" 'twice'`, "]]&gt; \u2028 end", "emoji 🔔 and हिन्दी, עברית", strings.Repeat("long ", 200), `%s %d`, `\ back, comma; semicolon: colon`}
+var hostiles = []string{`]]>`, `a & b &amp; &lt;script&gt;`, `"quoted" 'twice'`, "]]&gt; \u2028 end", "emoji 🔔 and हिन्दी, עברית", strings.Repeat("long ", 200), `%s %d`, `\ back, comma; semicolon: colon`}
 
 // TestDocumentsHoldWhateverWordsThereAre puts hostile words into every name that
 // a document takes from Public, and reads all documents.

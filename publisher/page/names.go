@@ -1,10 +1,7 @@
 package page
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -37,30 +34,6 @@ const (
 	folderIncident  = "incidents"
 )
 
-// safeName is what becomes a part of a name as it is: nothing in it means
-// anything to a file system or in an address, and names that differ by case
-// alone cannot meet.
-var safeName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
-
-// unsafe is what a part of a name does not hold.
-var unsafe = regexp.MustCompile(`[^a-z0-9._-]+`)
-
-// Slug makes a part of a file's name from the ID of a component or the code of a
-// region, the same for ever. What is safe stays as it is. What is not, such as
-// a code in capitals, keeps its letters and gets a mark that no other has.
-func Slug(key string) string {
-	if safeName.MatchString(key) {
-		return key
-	}
-	h := sha256.Sum256([]byte(key))
-	mark := hex.EncodeToString(h[:4])
-	plain := strings.Trim(unsafe.ReplaceAllString(strings.ToLower(key), "-"), "._-")
-	if plain == "" {
-		return mark
-	}
-	return plain[:min(len(plain), 40)] + "-" + mark
-}
-
 // scope is what feeds and badges are of: the whole page, or one component or
 // one region of it.
 type scope struct {
@@ -72,14 +45,23 @@ type scope struct {
 // file gives the name of one of the scope's files.
 func (s scope) file(name string) string { return path.Join(s.folder, name) }
 
-// scopes gives the page, then its components, then its regions.
+// scopes gives the page, then its components, then its regions. What no file may
+// be named by has none, as it has no page.
 func scopes(p templates.Public) []scope {
 	all := []scope{{}}
+	seen := map[string]bool{}
+	add := func(s scope, key string) {
+		name := templates.FileName(key)
+		if s.folder = path.Join(s.folder, name); name != "" && !seen[s.folder] {
+			all = append(all, s)
+		}
+		seen[s.folder] = true
+	}
 	for _, c := range p.Components {
-		all = append(all, scope{folder: path.Join(folderComponent, Slug(c.ID)), name: nameOf(c), component: c.ID})
+		add(scope{folder: folderComponent, name: nameOf(c), component: c.ID}, c.ID)
 	}
 	for _, r := range p.Regions {
-		all = append(all, scope{folder: path.Join(folderRegion, Slug(r.Code)), name: nameOfRegion(r), region: r.Code})
+		add(scope{folder: folderRegion, name: nameOfRegion(r), region: r.Code}, r.Code)
 	}
 	return all
 }
@@ -116,7 +98,7 @@ func isDocument(name string) bool {
 	}
 	kind, key, _ := strings.Cut(strings.TrimSuffix(folder, "/"), "/")
 	if kind == folderComponent || kind == folderRegion {
-		return safeName.MatchString(key) && slices.Contains(scoped, base)
+		return key != "" && templates.FileName(key) == key && slices.Contains(scoped, base)
 	}
 	return slices.Contains(atTop, name)
 }

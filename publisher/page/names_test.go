@@ -6,24 +6,20 @@ import (
 	"testing"
 
 	"github.com/featuresignals/tocsin/publisher/page/pagetest"
+	"github.com/featuresignals/tocsin/templates"
 )
 
-func TestASlugIsSafeAndNobodyElses(t *testing.T) {
-	seen := map[string]string{}
-	for _, key := range []string{
-		"api", "sign-in", "us-east-1", "a.b", "a_b", "A", "a", "EU", "eu", "Eu", "", ".", "..", "../etc/passwd", "a/b", "a b", "a%2fb", "-a", "_a", ".a",
-		"ü", "भारत", "CON", "con", strings.Repeat("x", 64), strings.Repeat("x", 65), strings.Repeat("X", 300), "a\x00b", "a\nb", "eu-2b", "*", "?",
+// TestNamesComeFromSafeKeysAlone: an ID or a code becomes a part of a name, or
+// there is no file of it.
+func TestNamesComeFromSafeKeysAlone(t *testing.T) {
+	for key, want := range map[string]string{
+		"api": "components/api", "us-east-1": "components/us-east-1", "a.b_c": "components/a.b_c", "EU": "components/eu",
+		"": "", ".": "", "..": "", "../etc/passwd": "", "a/b": "", "a b": "", "a%2fb": "", "-a": "", ".a": "", "ü": "", "a\x00b": "", "a\nb": "", "a\\b": "",
+		strings.Repeat("x", 65): "", "*": "",
 	} {
-		slug := Slug(key)
-		if !safeName.MatchString(slug) {
-			t.Errorf("%q becomes %q, which is not safe", key, slug)
-		}
-		if other, twice := seen[slug]; twice {
-			t.Errorf("%q and %q both become %q", key, other, slug)
-		}
-		seen[slug] = key
-		if safeName.MatchString(key) && slug != key {
-			t.Errorf("%q becomes %q, and was safe", key, slug)
+		all := scopes(templates.Public{Components: []templates.Component{{ID: key, Name: "One"}, {ID: strings.ToUpper(key), Name: "Another"}}})
+		if got := all[len(all)-1].folder; got != want || len(all) > 2 {
+			t.Errorf("%q: %+v, want %q", key, all, want)
 		}
 	}
 }

@@ -117,7 +117,7 @@ func (c *Channel) Render(p templates.Public) (map[string][]byte, error) {
 		return nil, err
 	}
 	files := map[string][]byte{}
-	for _, group := range []func(templates.Public, map[string][]byte) error{c.incidents, c.overview, c.programs, c.headers} {
+	for _, group := range []func(templates.Public, map[string][]byte) error{c.incidents, c.overview, c.places, c.programs, c.headers} {
 		if err := group(p, files); err != nil {
 			return nil, err
 		}
@@ -157,6 +157,14 @@ func (c *Channel) overview(p templates.Public, files map[string][]byte) error {
 func (c *Channel) programs(p templates.Public, files map[string][]byte) error {
 	documents, err := c.documents(p)
 	maps.Copy(files, documents)
+	return err
+}
+
+// places makes the pages of components, regions and months, and the rest that
+// people look at.
+func (c *Channel) places(p templates.Public, files map[string][]byte) error {
+	pages, err := c.pages(p)
+	maps.Copy(files, pages)
 	return err
 }
 

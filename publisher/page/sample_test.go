@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/featuresignals/tocsin/publisher/page/pagetest"
 	"github.com/featuresignals/tocsin/templates"
 )
 
@@ -68,7 +69,7 @@ func ago(days, hour, minute int) time.Time { return today(hour, minute).AddDate(
 
 // samples gives a page for each situation that people will meet.
 func samples() map[string]templates.Public {
-	return map[string]templates.Public{
+	all := map[string]templates.Public{
 		"fine":    fine(),
 		"p0":      p0(),
 		"p1":      p1(),
@@ -79,6 +80,12 @@ func samples() map[string]templates.Public {
 		"zero":    zero(),
 		"large":   large(),
 	}
+	for _, state := range pagetest.States {
+		if state != "stale" && state != "huge" {
+			all["full "+state] = pagetest.Public(state)
+		}
+	}
+	return all
 }
 
 func fine() templates.Public {
