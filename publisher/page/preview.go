@@ -21,7 +21,7 @@ func (c *Channel) Preview(d publisher.Delivery) (publisher.Preview, error) {
 	if err != nil {
 		return publisher.Preview{}, fmt.Errorf("render the page: %w", err)
 	}
-	p := publisher.Preview{HTML: string(files[fileIndex]), JSON: files[fileTocsin]}
+	p := publisher.Preview{HTML: string(files[fileIndex]), JSON: files[fileFacts]}
 	if d.Incident != nil {
 		p.HTML = string(files["incidents/"+d.Incident.ID+".html"])
 	}
