@@ -106,6 +106,9 @@ func New(c Config) (*Channel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("slack %q: %w", name, err)
 	}
+	if c.Channel.SecretFile == "" {
+		c.Logger.Warn("the buttons in Slack do nothing: write secret_file, the file with the app's signing secret; "+secretHelp, "channel", name)
+	}
 	for _, file := range []string{c.Channel.TokenFile, c.Channel.SecretFile} {
 		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 {
 			c.Logger.Warn("everybody on this machine can read a secret of Slack: chmod o-r it", "channel", name, "file", file)
@@ -286,10 +289,10 @@ func readToken(file string) (string, error) {
 const secretHelp = "Slack shows it under Basic Information as Signing Secret"
 
 // readSecret gives the signing secrets of a file: one, or two while it is
-// changed.
+// changed. Without a file there are none, and nobody is believed to be Slack.
 func readSecret(file string) ([]string, error) {
 	if file == "" {
-		return nil, errors.New("secret_file is missing: the file with the app's signing secret; " + secretHelp)
+		return nil, nil
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {

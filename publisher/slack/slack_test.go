@@ -1,9 +1,12 @@
 package slack
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -500,7 +503,6 @@ func TestMistakesInTheConfigurationShowAtTheStart(t *testing.T) {
 		"a name in the place of an ID":   {func(c *rules.Channel) { c.Slack = &rules.Slack{Channel: "#incidents"} }, "channel: want the ID"},
 		"no token":                       {func(c *rules.Channel) { c.TokenFile = "" }, "token_file is missing"},
 		"a person's token":               {func(c *rules.Channel) { c.TokenFile = file("xoxp-1") }, "which begins with xoxb-"},
-		"no secret":                      {func(c *rules.Channel) { c.SecretFile = "" }, "secret_file is missing"},
 		"an empty secret":                {func(c *rules.Channel) { c.SecretFile = file("\n") }, "holds 0 words"},
 		"a short secret":                 {func(c *rules.Channel) { c.SecretFile = file("abc") }, "3 characters are too few"},
 		"an address that is read along":  {func(c *rules.Channel) { c.URL = "http://slack.example.com/api/" }, "lets others read the token"},
@@ -520,6 +522,31 @@ func TestMistakesInTheConfigurationShowAtTheStart(t *testing.T) {
 	c.URL = strings.TrimSuffix(c.URL, "/")
 	if got, err := New(Config{Channel: c, Templates: set(), Logger: s.log}); err != nil || got.url != s.URL() {
 		t.Errorf("without the last stroke: %v", err)
+	}
+}
+
+// As docs/slack.md says: then the buttons do nothing.
+func TestWithoutASecretThereIsStillEverythingButButtons(t *testing.T) {
+	s := newStage(t)
+	s.rules.SecretFile = ""
+	var log strings.Builder
+	s.log = slog.New(slog.NewTextHandler(&log, nil))
+	c := s.channel()
+	s.publish(c, said(begun(), "P2 investigating"))
+	h := &Callbacks{Channel: func(string) *Channel { return c }, Desk: &desk{}, Logger: slog.New(slog.DiscardHandler)}
+	for _, secret := range []string{"", s.Secret} {
+		body, stamp := "payload={}", fmt.Sprint(time.Now().Unix())
+		r := httptest.NewRequest("POST", "/slack/team/interactions", strings.NewReader(body))
+		r.Header.Set("X-Slack-Request-Timestamp", stamp)
+		r.Header.Set("X-Slack-Signature", "v0="+hex.EncodeToString(signature(secret, stamp, []byte(body))))
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != http.StatusUnauthorized {
+			t.Errorf("signed with %q: %d", secret, w.Code)
+		}
+	}
+	if got := log.String(); strings.Count(got, "level=WARN") != 1 || !strings.Contains(got, "secret_file") {
+		t.Errorf("the log says\n%s", got)
 	}
 }
 
