@@ -32,7 +32,8 @@ type Addresses interface {
 	Address(ctx context.Context, channel, address string) (publisher.Address, error)
 	Addresses(ctx context.Context, channel string) ([]publisher.Address, error)
 	MarkAddress(ctx context.Context, a publisher.Address) error
-	ForgetAddress(ctx context.Context, channel, address string) (int, error)
+	// ForgiveAddress forgets that an address was refused, and nothing else of it.
+	ForgiveAddress(ctx context.Context, channel, address string) error
 }
 
 // Config says how mail leaves and what it is made from.
@@ -288,7 +289,7 @@ func (c *Channel) Publish(ctx context.Context, d publisher.Delivery) (string, er
 		return "", c.failed(ctx, to, err)
 	}
 	if known.State == publisher.Refused {
-		if _, err := c.Addresses.ForgetAddress(ctx, c.Config.Name, to.String()); err != nil {
+		if err := c.Addresses.ForgiveAddress(ctx, c.Config.Name, to.String()); err != nil {
 			c.logger.Warn("an address that takes mail again is still counted as refused", "address", to.String(), "err", err)
 		}
 	}

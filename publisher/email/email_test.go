@@ -528,6 +528,30 @@ func TestWhoIsLeftOut(t *testing.T) {
 	}
 }
 
+// meanwhile is a store in which something happens to an address as soon as a
+// delivery has looked at it.
+type meanwhile struct {
+	*store.DB
+	happens func()
+}
+
+func (m meanwhile) Address(ctx context.Context, channel, address string) (publisher.Address, error) {
+	defer m.happens()
+	return m.DB.Address(ctx, channel, address)
+}
+
+func TestWhoUnsubscribesWhileAMailGoesOutStaysSo(t *testing.T) {
+	db := newStore(t)
+	mark(t, db, "ada@example.net", publisher.Refused)
+	p := mailOn(t, db, smtptest.New(t, smtptest.Options{}), func(c *email.Config) {
+		c.Addresses = meanwhile{db, func() { mark(t, db, "ada@example.net", publisher.Unsubscribed) }}
+	})
+	p.send(update(1, "ada@example.net"))
+	if a, err := db.Address(t.Context(), "mail", "ada@example.net"); err != nil || a.State != publisher.Unsubscribed {
+		t.Errorf("it is %+v (%v)", a, err)
+	}
+}
+
 func TestMistakesShowAtTheStart(t *testing.T) {
 	db := newStore(t)
 	for name, c := range map[string]struct {
