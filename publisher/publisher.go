@@ -95,8 +95,8 @@ type Delivery struct {
 	Incident *templates.Incident
 	Update   *templates.Update
 
-	// Inside says that customers do not read the update: Incident is not in
-	// Public then, and holds besides the update what was said before it.
+	// Inside says that customers do not read the update: Incident is not the one in
+	// Public then, and holds all that was said of it.
 	Inside bool
 
 	// Notice is what the delivery is about where it calls people; Public is
