@@ -27,7 +27,7 @@ func (s *session) update(ctx context.Context, d publisher.Delivery) (receipt str
 	}
 	announced, root, errOut := s.announce(ctx, d, now, body)
 	inside, told, errRoom := s.inRoom(ctx, d, now, body)
-	if is(errRoom, forbidden) {
+	if isRoomless(errRoom) {
 		// People have to mend it, and updates that are held up help nobody: it is
 		// said where they look, and the next update tries again.
 		why := errRoom.Error()
@@ -147,7 +147,7 @@ func (s *session) call(ctx context.Context, d publisher.Delivery) (receipt strin
 	now.Private = now.Private || d.Notice.Private
 	if s.has(ctx, now, d.Notice.Severity) {
 		receipt, err = s.callInRoom(ctx, d, now, text)
-		if !is(err, forbidden) {
+		if !isRoomless(err) {
 			return receipt, err
 		}
 		s.logger.Warn("an incident has no channel of its own; people are called by direct messages", "incident", d.Notice.ID, "err", err)

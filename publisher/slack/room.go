@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -113,8 +114,14 @@ func (s *session) room(ctx context.Context, now publisher.Standing) (id string, 
 		s.remember(ctx, "room/"+now.ID, id)
 		return id, told, nil
 	}
-	return "", told, fmt.Errorf("make a channel for %s: %d names are taken, from #%s on: archive and rename what is not used any more", now.ID, mostRooms, s.roomName(now.ID, 1))
+	return "", told, fmt.Errorf("make a channel for %s: %d %w, from #%s on: archive and rename what is not used any more", now.ID, mostRooms, errTaken, s.roomName(now.ID, 1))
 }
+
+var errTaken = errors.New("names are taken")
+
+// isRoomless reports whether an incident has no channel of its own until a person
+// mends something: nothing is to wait for that.
+func isRoomless(err error) bool { return is(err, forbidden) || errors.Is(err, errTaken) }
 
 // roomName gives the n-th name for an incident's channel. Slack takes lower case,
 // digits, hyphens and underscores, 80 of them: conversations.create.

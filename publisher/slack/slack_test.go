@@ -354,7 +354,7 @@ func TestANameThatIsTaken(t *testing.T) {
 		s.one(room+"-2", "update")
 		s.one(room, "update")
 	})
-	t.Run("nine times over: it says so, and announces all the same", func(t *testing.T) {
+	t.Run("nine times over: it says so, and neither updates nor calls wait for it", func(t *testing.T) {
 		s := newStage(t)
 		for n := range 9 {
 			name := fmt.Sprintf("%s-%d", room, n+1)
@@ -363,11 +363,15 @@ func TestANameThatIsTaken(t *testing.T) {
 			}
 			s.AddChannel(slacktest.Channel{ID: fmt.Sprintf("C0THEIRS%d", n), Name: name, Purpose: "lunch"})
 		}
-		_, err := s.channel().Publish(t.Context(), said(begun(), "P1 investigating"))
-		if err == nil || !strings.Contains(err.Error(), "9 names are taken") {
-			t.Errorf("%v", err)
+		if receipt := s.publish(s.channel(), said(begun(), "P1 investigating")); !strings.Contains(receipt, "9 names are taken") {
+			t.Errorf("the receipt: %s", receipt)
 		}
 		s.one(slacktest.Announcements, "reply")
+		if told := s.one(slacktest.Announcements, "told"); !strings.Contains(told.Text, "9 names are taken") {
+			t.Errorf("the thread: %s", told.Text)
+		}
+		s.publish(s.channel(), called(begun(), 1, "P1", s.config.People[0]))
+		s.one("@U0ANN", "call")
 	})
 }
 
