@@ -189,12 +189,16 @@ func (s *session) adopt(ctx context.Context, c api.Channel, now publisher.Standi
 	return c.ID, "", nil
 }
 
+// mostListed is how many channels Slack gives at once. It takes some twenty such
+// questions a minute, and whoever is turned away begins anew.
+const mostListed = 999
+
 // channels gives all channels by name, those that are archived, too.
 func (s *session) channels(ctx context.Context) (map[string]api.Channel, error) {
 	all, cursor := map[string]api.Channel{}, ""
 	for {
 		page, next, err := s.api.GetConversationsContext(ctx, &api.GetConversationsParameters{
-			Cursor: cursor, Limit: pageSize, Types: []string{"public_channel", "private_channel"},
+			Cursor: cursor, Limit: mostListed, Types: []string{"public_channel", "private_channel"},
 		})
 		if err != nil {
 			return nil, s.explain("look which channels there are", err)

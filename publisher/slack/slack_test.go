@@ -345,6 +345,17 @@ func TestANameThatIsTaken(t *testing.T) {
 		if n := parts(s.Messages(room)); n["update"] != 2 || n["summary"] != 1 {
 			t.Errorf("in it: %v; channels %d", n, len(s.Channels()))
 		}
+		// Slack takes some 20 such questions a minute, and one that is turned away
+		// begins anew.
+		n := 0
+		for _, r := range s.Requests() {
+			if r.Method == "conversations.list" {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d questions for 900 channels", n)
+		}
 	})
 	t.Run("by another store's incident of the same number: the next is taken", func(t *testing.T) {
 		s := newStage(t)
