@@ -3,14 +3,13 @@ package page
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
-	"encoding/base32"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/featuresignals/tocsin/publisher/statuspage"
 	"github.com/featuresignals/tocsin/templates"
 )
 
@@ -28,11 +27,11 @@ type summary struct {
 }
 
 type summaryPage struct {
-	ID        string `json:"id"`
-	Name      string `json:"name"`
-	URL       string `json:"url"`
-	TimeZone  string `json:"time_zone"`
-	UpdatedAt stamp  `json:"updated_at"`
+	ID        string           `json:"id"`
+	Name      string           `json:"name"`
+	URL       string           `json:"url"`
+	TimeZone  string           `json:"time_zone"`
+	UpdatedAt statuspage.Stamp `json:"updated_at"`
 }
 
 type summaryStatus struct {
@@ -41,33 +40,33 @@ type summaryStatus struct {
 }
 
 type summaryComponent struct {
-	ID                 string   `json:"id"`
-	Name               string   `json:"name"`
-	Status             string   `json:"status"`
-	CreatedAt          stamp    `json:"created_at"`
-	UpdatedAt          stamp    `json:"updated_at"`
-	Position           int      `json:"position"`
-	Description        *string  `json:"description"`
-	Showcase           bool     `json:"showcase"`
-	StartDate          *string  `json:"start_date"`
-	GroupID            *string  `json:"group_id"`
-	PageID             string   `json:"page_id"`
-	Group              bool     `json:"group"`
-	OnlyShowIfDegraded bool     `json:"only_show_if_degraded"`
-	Components         []string `json:"components,omitempty"` // there only where Group is true
+	ID                 string           `json:"id"`
+	Name               string           `json:"name"`
+	Status             string           `json:"status"`
+	CreatedAt          statuspage.Stamp `json:"created_at"`
+	UpdatedAt          statuspage.Stamp `json:"updated_at"`
+	Position           int              `json:"position"`
+	Description        *string          `json:"description"`
+	Showcase           bool             `json:"showcase"`
+	StartDate          *string          `json:"start_date"`
+	GroupID            *string          `json:"group_id"`
+	PageID             string           `json:"page_id"`
+	Group              bool             `json:"group"`
+	OnlyShowIfDegraded bool             `json:"only_show_if_degraded"`
+	Components         []string         `json:"components,omitempty"` // there only where Group is true
 }
 
 type summaryIncident struct {
 	ID                string             `json:"id"`
 	Name              string             `json:"name"`
 	Status            string             `json:"status"`
-	CreatedAt         stamp              `json:"created_at"`
-	UpdatedAt         stamp              `json:"updated_at"`
-	MonitoringAt      *stamp             `json:"monitoring_at"`
-	ResolvedAt        *stamp             `json:"resolved_at"`
+	CreatedAt         statuspage.Stamp   `json:"created_at"`
+	UpdatedAt         statuspage.Stamp   `json:"updated_at"`
+	MonitoringAt      *statuspage.Stamp  `json:"monitoring_at"`
+	ResolvedAt        *statuspage.Stamp  `json:"resolved_at"`
 	Impact            string             `json:"impact"`
 	Shortlink         string             `json:"shortlink"`
-	StartedAt         stamp              `json:"started_at"`
+	StartedAt         statuspage.Stamp   `json:"started_at"`
 	PageID            string             `json:"page_id"`
 	Updates           []summaryUpdate    `json:"incident_updates"`
 	Components        []summaryComponent `json:"components"`
@@ -75,35 +74,17 @@ type summaryIncident struct {
 }
 
 type summaryUpdate struct {
-	ID                   string     `json:"id"`
-	Status               string     `json:"status"`
-	Body                 string     `json:"body"`
-	IncidentID           string     `json:"incident_id"`
-	CreatedAt            stamp      `json:"created_at"`
-	UpdatedAt            stamp      `json:"updated_at"`
-	DisplayAt            stamp      `json:"display_at"`
-	AffectedComponents   []affected `json:"affected_components"` // null, never []
-	DeliverNotifications bool       `json:"deliver_notifications"`
-	CustomTweet          *string    `json:"custom_tweet"`
-	TweetID              *string    `json:"tweet_id"`
-}
-
-type affected struct {
-	Code      string `json:"code"`
-	Name      string `json:"name"`
-	OldStatus string `json:"old_status"`
-	NewStatus string `json:"new_status"`
-}
-
-// stamp is a time as Statuspage writes it: RFC 3339 with milliseconds.
-type stamp time.Time
-
-func (s stamp) MarshalText() ([]byte, error) {
-	t := time.Time(s)
-	if t.IsZero() {
-		t = time.Unix(0, 0) // the form demands a time even where nobody knows it
-	}
-	return t.UTC().AppendFormat(nil, "2006-01-02T15:04:05.000Z"), nil
+	ID                   string                `json:"id"`
+	Status               string                `json:"status"`
+	Body                 string                `json:"body"`
+	IncidentID           string                `json:"incident_id"`
+	CreatedAt            statuspage.Stamp      `json:"created_at"`
+	UpdatedAt            statuspage.Stamp      `json:"updated_at"`
+	DisplayAt            statuspage.Stamp      `json:"display_at"`
+	AffectedComponents   []statuspage.Affected `json:"affected_components"` // null, never []
+	DeliverNotifications bool                  `json:"deliver_notifications"`
+	CustomTweet          *string               `json:"custom_tweet"`
+	TweetID              *string               `json:"tweet_id"`
 }
 
 var (
@@ -118,11 +99,11 @@ var (
 func (c *Channel) summary(p templates.Public) ([]byte, error) {
 	s := summary{
 		Page: summaryPage{
-			ID:        id("page", p.Organisation),
+			ID:        statuspage.ID("page", p.Organisation),
 			Name:      cmp.Or(p.Organisation, p.Title, "Status"),
 			URL:       p.URL,
 			TimeZone:  "Etc/UTC",
-			UpdatedAt: stamp(changed(p)),
+			UpdatedAt: statuspage.Stamp(changed(p)),
 		},
 		Components:   []summaryComponent{},
 		Incidents:    []summaryIncident{},
@@ -176,7 +157,7 @@ func components(p templates.Public, c templates.Component, position int) []summa
 		part.Status = string(status)
 		part.GroupID = &top.ID
 		if slices.Contains(statuses, cell.Status) && !cell.Since.IsZero() {
-			part.UpdatedAt = stamp(cell.Since)
+			part.UpdatedAt = statuspage.Stamp(cell.Since)
 			if cell.Since.After(time.Time(top.UpdatedAt)) {
 				top.UpdatedAt = part.UpdatedAt
 			}
@@ -206,8 +187,8 @@ func components(p templates.Public, c templates.Component, position int) []summa
 
 func component(p templates.Public, key, name string, position int) summaryComponent {
 	c := summaryComponent{
-		ID: id("component", key), Name: name, Position: position, Showcase: true, PageID: id("page", p.Organisation),
-		CreatedAt: stamp(p.Since), UpdatedAt: stamp(p.Since),
+		ID: statuspage.ID("component", key), Name: name, Position: position, Showcase: true, PageID: statuspage.ID("page", p.Organisation),
+		CreatedAt: statuspage.Stamp(p.Since), UpdatedAt: statuspage.Stamp(p.Since),
 	}
 	if !p.Since.IsZero() {
 		c.StartDate = new(p.Since.UTC().Format(time.DateOnly))
@@ -229,7 +210,7 @@ func lastKnown(p templates.Public, c templates.Component, region string, now tem
 		if !isAbout(i, c.ID) || !touched {
 			continue
 		}
-		s := ofPhrase(i.Status)
+		s := statuspage.StatusOf(i.Status)
 		if region != "" && i.Severity == "P0" && s == templates.Partial {
 			s = templates.Major // the region is out, the component is not
 		}
@@ -250,26 +231,12 @@ func rankOf(s templates.Status) int {
 	return slices.Index([]templates.Status{templates.Operational, templates.Maintenance, templates.Degraded, templates.Partial, templates.Major}, s)
 }
 
-// ofPhrase turns the words of the Status line into a component's status.
-func ofPhrase(phrase string) templates.Status {
-	switch phrase {
-	case "Major outage":
-		return templates.Major
-	case "Partial service":
-		return templates.Partial
-	case "Operational":
-		return templates.Operational
-	default:
-		return templates.Degraded
-	}
-}
-
 func (c *Channel) summaryIncident(p templates.Public, i templates.Incident) (summaryIncident, error) {
 	first, last := i.Updates[len(i.Updates)-1], i.Updates[0]
 	v := summaryIncident{
 		ID: i.ID, Name: templates.Post{Page: p, Incident: i, Update: last}.Title(), Status: i.State,
-		CreatedAt: stamp(first.Said), UpdatedAt: stamp(last.Said), StartedAt: stamp(i.Began),
-		Impact: cmp.Or(i.Impact, "none"), Shortlink: link(p, i.ID), PageID: id("page", p.Organisation),
+		CreatedAt: statuspage.Stamp(first.Said), UpdatedAt: statuspage.Stamp(last.Said), StartedAt: statuspage.Stamp(i.Began),
+		Impact: cmp.Or(i.Impact, "none"), Shortlink: link(p, i.ID), PageID: statuspage.ID("page", p.Organisation),
 		Components: []summaryComponent{},
 	}
 	if !slices.Contains(states, i.State) {
@@ -282,7 +249,7 @@ func (c *Channel) summaryIncident(p templates.Public, i templates.Incident) (sum
 		v.StartedAt = v.CreatedAt
 	}
 	if !i.Resolved.IsZero() {
-		v.ResolvedAt = new(stamp(i.Resolved))
+		v.ResolvedAt = new(statuspage.Stamp(i.Resolved))
 	}
 	for n, comp := range p.Components {
 		if isAbout(i, comp.ID) {
@@ -296,7 +263,7 @@ func (c *Channel) summaryIncident(p templates.Public, i templates.Incident) (sum
 			return v, fmt.Errorf("update %s: state %q: want one of %s", u.ID, u.State, strings.Join(states, " "))
 		}
 		if u.State == "monitoring" && (n == len(i.Updates)-1 || i.Updates[n+1].State != "monitoring") {
-			v.MonitoringAt = new(stamp(u.Said))
+			v.MonitoringAt = new(statuspage.Stamp(u.Said))
 		}
 		body, err := c.t.Body(p, i, u)
 		if err != nil {
@@ -304,11 +271,11 @@ func (c *Channel) summaryIncident(p templates.Public, i templates.Incident) (sum
 		}
 		update := summaryUpdate{
 			ID: u.ID, Status: u.State, Body: strings.TrimSpace(body), IncidentID: i.ID,
-			CreatedAt: stamp(u.Said), UpdatedAt: stamp(u.Said), DisplayAt: stamp(u.Said), DeliverNotifications: true,
+			CreatedAt: statuspage.Stamp(u.Said), UpdatedAt: statuspage.Stamp(u.Said), DisplayAt: statuspage.Stamp(u.Said), DeliverNotifications: true,
 		}
-		if now := string(ofPhrase(u.Status)); now != before && i.Component.ID != "" {
-			update.AffectedComponents = []affected{{
-				Code: id("component", i.Component.ID), Name: cmp.Or(i.Component.Name, i.Component.ID), OldStatus: before, NewStatus: now,
+		if now := string(statuspage.StatusOf(u.Status)); now != before && i.Component.ID != "" {
+			update.AffectedComponents = []statuspage.Affected{{
+				Code: statuspage.ID("component", i.Component.ID), Name: cmp.Or(i.Component.Name, i.Component.ID), OldStatus: before, NewStatus: now,
 			}}
 			before = now
 		}
@@ -345,12 +312,6 @@ func changed(p templates.Public) time.Time {
 // holds on hosts that know nothing but files.
 func link(p templates.Public, incident string) string {
 	return strings.TrimSuffix(p.URL, "/") + "/incidents/" + incident + ".html"
-}
-
-// id gives a short name for ever: twelve characters, as Statuspage's are.
-func id(kind, key string) string {
-	h := sha256.Sum256([]byte(kind + "\x00" + key))
-	return strings.ToLower(base32.StdEncoding.EncodeToString(h[:]))[:12]
 }
 
 // encode writes a document for programs, with line breaks for people.
