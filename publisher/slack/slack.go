@@ -33,6 +33,7 @@ import (
 	api "github.com/slack-go/slack"
 
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/keyfile"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/templates"
 )
@@ -109,11 +110,7 @@ func New(c Config) (*Channel, error) {
 	if c.Channel.SecretFile == "" {
 		c.Logger.Warn("the buttons in Slack do nothing: write secret_file, the file with the app's signing secret; "+secretHelp, "channel", name)
 	}
-	for _, file := range []string{c.Channel.TokenFile, c.Channel.SecretFile} {
-		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 {
-			c.Logger.Warn("everybody on this machine can read a secret of Slack: chmod o-r it", "channel", name, "file", file)
-		}
-	}
+	keyfile.WarnOf(c.Logger, name, c.Channel.TokenFile, c.Channel.SecretFile)
 	rooms := c.Channel.Slack.Rooms
 	rooms.Prefix = cmp.Or(rooms.Prefix, "incident-")
 	return &Channel{
@@ -270,20 +267,13 @@ func (c *Channel) mark(what string, at time.Time) string {
 
 const tokenHelp = "Slack shows it under OAuth & Permissions as Bot User OAuth Token"
 
-// readToken gives the token of a file. Its errors never hold it.
+// readToken gives the bot's token of a file.
 func readToken(file string) (string, error) {
-	if file == "" {
-		return "", errors.New("token_file is missing: the file with the bot's token; " + tokenHelp)
+	token, err := keyfile.Token(file, tokenHelp)
+	if err == nil && !strings.HasPrefix(token, "xoxb-") && !strings.HasPrefix(token, "xoxe.xoxb-") {
+		return "", fmt.Errorf("%s does not hold a bot's token, which begins with xoxb-; %s", file, tokenHelp)
 	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("read the bot's token: %w; %s", err, tokenHelp)
-	}
-	token := strings.TrimSpace(string(b))
-	if !strings.HasPrefix(token, "xoxb-") && !strings.HasPrefix(token, "xoxe.xoxb-") || strings.ContainsAny(token, " \t\n") {
-		return "", fmt.Errorf("%s does not hold a bot's token alone, which begins with xoxb-; %s", file, tokenHelp)
-	}
-	return token, nil
+	return token, err
 }
 
 const secretHelp = "Slack shows it under Basic Information as Signing Secret"

@@ -30,6 +30,7 @@ import (
 
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/publisher/guard"
+	"github.com/featuresignals/tocsin/publisher/keyfile"
 	"github.com/featuresignals/tocsin/templates"
 )
 
@@ -111,15 +112,11 @@ func build(c Config) (*Channel, error) {
 		return nil, fmt.Errorf("token_file is missing: %s has to know whom the message is from", c.Format)
 	}
 	if c.TokenFile != "" {
-		if out.token, err = readToken(c.TokenFile); err != nil {
+		if out.token, err = keyfile.Token(c.TokenFile, tokenHelp); err != nil {
 			return nil, err
 		}
 	}
-	for _, file := range []string{c.SecretFile, c.TokenFile} {
-		if file != "" && readable(file) {
-			c.Logger.Warn("everybody on this machine can read a webhook's secret: chmod o-r it", "channel", c.Name, "file", file)
-		}
-	}
+	keyfile.WarnOf(c.Logger, c.Name, c.SecretFile, c.TokenFile)
 	for _, s := range out.secrets {
 		if key := s.public(); key != "" {
 			c.Logger.Info("messages are signed with a private key; listeners verify them with its public one", "channel", c.Name, "public", key)
@@ -325,7 +322,7 @@ func (c *Channel) refresh() {
 		}
 	}
 	if c.token != "" {
-		token, err := readToken(c.TokenFile)
+		token, err := keyfile.Token(c.TokenFile, tokenHelp)
 		if err != nil {
 			c.Logger.Warn("a webhook's token could not be read again; the one from before stays in force", "channel", c.Config.Name, "err", err)
 		} else {
