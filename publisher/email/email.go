@@ -17,11 +17,11 @@ import (
 	"log/slog"
 	"net"
 	"net/mail"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/guard"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/templates"
 )
@@ -110,7 +110,7 @@ func (c *Channel) check() error {
 	switch c.Mail.TLS {
 	case "", "starttls", "tls":
 	case "none":
-		if !loopback(host) {
+		if !guard.IsLoopback(host) {
 			return fmt.Errorf("tls: none would let others read along and write in between: it is for a server on this machine, and %s is not: want starttls or tls", host)
 		}
 	default:
@@ -339,9 +339,4 @@ func (c *Channel) listOf(d publisher.Delivery, to address, known publisher.Addre
 		why = w
 	}
 	return nil, why, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

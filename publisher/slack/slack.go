@@ -22,7 +22,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -33,6 +32,7 @@ import (
 	api "github.com/slack-go/slack"
 
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/guard"
 	"github.com/featuresignals/tocsin/publisher/keyfile"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/templates"
@@ -335,14 +335,12 @@ func parseURL(s string) (*url.URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("url: %w", inner(err))
 	}
-	ip := net.ParseIP(u.Hostname())
-	local := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 	switch {
 	case u.Host == "":
 		return nil, errors.New("url: no host: leave it out for Slack's own address")
 	case u.User != nil || u.RawQuery != "":
 		return nil, errors.New("url: it holds a user name, a password or a query: leave them out, the token says who asks")
-	case u.Scheme == "https", u.Scheme == "http" && local:
+	case u.Scheme == "https", u.Scheme == "http" && guard.IsLoopback(u.Hostname()):
 		if !strings.HasSuffix(u.Path, "/") {
 			u.Path += "/"
 		}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/guard"
 )
 
 // What an answer can mean to the channel.
@@ -69,7 +69,7 @@ func newGitHub(address, repo, tokenFile string, token func() string) (*gitHub, e
 		return nil, errors.New(`url: no host: want an address such as "https://github.example.com/api/v3"`)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return nil, errors.New("url: want the address of the API alone, without a user, a question mark or a #")
-	case u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())):
+	case u.Scheme != "https" && !(u.Scheme == "http" && guard.IsLoopback(u.Hostname())):
 		return nil, fmt.Errorf("url: want https://%s…, since %q shows others the token; http is for this machine only", u.Host, u.Scheme)
 	}
 	return &gitHub{
@@ -81,11 +81,6 @@ func newGitHub(address, repo, tokenFile string, token func() string) (*gitHub, e
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // inner takes the address out of an error: people know it, and it is long.
