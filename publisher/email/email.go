@@ -75,7 +75,9 @@ type Channel struct {
 	mu    sync.Mutex
 	key   []byte // nil: not read yet
 	files map[string]listFile
-	index index
+
+	indexing sync.Mutex // taken before mu
+	index    index
 }
 
 var (
