@@ -270,7 +270,7 @@ func (c *Channel) Publish(ctx context.Context, d publisher.Delivery) (string, er
 			return "", fmt.Errorf("email %q: %w", c.Config.Name, err)
 		}
 		if list == nil {
-			return "not sent: " + why, nil // since the delivery was queued
+			return "", fmt.Errorf("%w: %s", publisher.ErrMoot, why) // since the delivery was queued
 		}
 	}
 	key, err := c.secret(ctx)

@@ -144,6 +144,16 @@ func (p *post) send(d publisher.Delivery) string {
 	return receipt
 }
 
+// spared gives why nothing was sent.
+func (p *post) spared(d publisher.Delivery) string {
+	p.Helper()
+	receipt, err := p.channel.Publish(p.Context(), d)
+	if !errors.Is(err, publisher.ErrMoot) {
+		p.Fatalf("%s to %s: %q, %v", d.Key, d.Target, receipt, err)
+	}
+	return strings.TrimPrefix(err.Error(), publisher.ErrMoot.Error()+": ")
+}
+
 // letter is a mail as it arrived, read by another library than the one that wrote
 // it.
 type letter struct {
@@ -500,9 +510,9 @@ func TestWhoIsLeftOut(t *testing.T) {
 	}
 	// A row that was made before is not sent either, and is no failure.
 	for target, why := range map[string]string{
-		"ada@example.net": "not sent: it unsubscribed at ", "bob@example.net": "not sent: mail to it came back at ", "moved@example.net": "not sent: no list",
+		"ada@example.net": "it unsubscribed at ", "bob@example.net": "mail to it came back at ", "moved@example.net": "no list",
 	} {
-		if got := p.send(update(1, target)); !strings.HasPrefix(got, why) {
+		if got := p.spared(update(1, target)); !strings.HasPrefix(got, why) {
 			t.Errorf("%s: %q", target, got)
 		}
 	}

@@ -149,7 +149,7 @@ func (c *Channel) Publish(ctx context.Context, d publisher.Delivery) (string, er
 		return "", fmt.Errorf("webhook %q: %w", c.Config.Name, err)
 	}
 	if m.nothing != "" {
-		return "nothing to tell: " + m.nothing, nil
+		return "", fmt.Errorf("%w: %s", publisher.ErrMoot, m.nothing)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.url, bytes.NewReader(m.body))
 	if err != nil {
