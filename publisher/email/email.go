@@ -22,6 +22,7 @@ import (
 
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/publisher/guard"
+	"github.com/featuresignals/tocsin/publisher/keyfile"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/templates"
 )
@@ -149,6 +150,7 @@ func (c *Channel) check() error {
 		if _, err := c.password(); err != nil {
 			return err
 		}
+		keyfile.WarnOf(c.Logger, c.Config.Name, c.Mail.PasswordFile)
 	}
 	for _, l := range c.Mail.Lists {
 		if _, err := c.read(l, true); err != nil {

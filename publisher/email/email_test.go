@@ -588,6 +588,15 @@ func TestMistakesShowAtTheStart(t *testing.T) {
 			}
 		})
 	}
+	file := filepath.Join(t.TempDir(), "password")
+	write(t, file, "s3cret words\n")
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	shared := mailTo(t, nil, func(c *email.Config) { c.Mail.User, c.Mail.PasswordFile = "tocsin", file })
+	if got := shared.log.String(); !strings.Contains(got, "chmod o-r it") || strings.Contains(got, "s3cret") {
+		t.Errorf("nobody is told that everybody can read the password:\n%s", got)
+	}
 	p := mailTo(t, nil, func(c *email.Config) { c.Page, c.Mail.Bounces = "", "" })
 	if !strings.Contains(p.log.String(), "no way to unsubscribe") {
 		t.Errorf("nobody is told that readers cannot unsubscribe:\n%s", p.log)
