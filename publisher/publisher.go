@@ -180,7 +180,8 @@ type Outbox interface {
 // target gave to what stands for an incident. It is a help and no proof: a crash
 // can lose the newest entry. The store implements it.
 type Memory interface {
-	// Recall gives what was remembered under a name, "" if nothing was.
+	// Recall gives what was remembered under a name, "" if nothing was; to Remember
+	// "" is to forget.
 	Recall(ctx context.Context, channel, name string) (string, error)
 	Remember(ctx context.Context, channel, name, value string) error
 }

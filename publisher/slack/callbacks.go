@@ -421,7 +421,7 @@ func (v *visit) tell(ctx context.Context, where carried, what string) {
 // something was done that no delivery follows.
 func (c *Channel) refresh(ctx context.Context, id string) {
 	now, ok := c.now(id)
-	if !ok || c.recall(ctx, "room/"+id) == "" || c.recall(ctx, "room/"+id) == forgotten {
+	if !ok || c.recall(ctx, "room/"+id) == "" {
 		return // what comes next brings it up to date
 	}
 	free, err := c.turn(ctx)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/rules"
@@ -234,7 +233,7 @@ func (s *session) callEach(ctx context.Context, d publisher.Delivery, now publis
 func (s *session) direct(ctx context.Context, d publisher.Delivery, now publisher.Standing, text, who string) (string, error) {
 	name := "direct/" + who
 	channel := s.recall(ctx, name)
-	if channel == "" || channel == forgotten {
+	if channel == "" {
 		c, err := s.open(ctx, who)
 		if err != nil {
 			return "", err
@@ -244,10 +243,7 @@ func (s *session) direct(ctx context.Context, d publisher.Delivery, now publishe
 	}
 	ts, err := s.once(ctx, channel, d.Notice.At, s.callOf(d, now, text, nil, who))
 	if code(err) == "channel_not_found" {
-		s.remember(ctx, name, forgotten)
+		s.remember(ctx, name, "")
 	}
 	return channel + " " + ts, err
 }
-
-// since is how far a channel is read back for what belongs to an incident.
-func since(s publisher.Standing) time.Time { return s.Detected }

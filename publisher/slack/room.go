@@ -22,8 +22,7 @@ func (s *session) has(ctx context.Context, now publisher.Standing, more ...strin
 	if len(s.rooms.Severities) == 0 {
 		return false
 	}
-	known := s.recall(ctx, "room/"+now.ID)
-	return s.wanted(append(more, now.Severity, now.Worst)...) || known != "" && known != forgotten
+	return s.wanted(append(more, now.Severity, now.Worst)...) || s.recall(ctx, "room/"+now.ID) != ""
 }
 
 // inRoom posts an update into the incident's own channel, and brings up to date
@@ -71,15 +70,13 @@ func (s *session) withRoom(ctx context.Context, now publisher.Standing, do func(
 // forget forgets all that is known of an incident's channel.
 func (s *session) forget(ctx context.Context, id string) {
 	for _, what := range []string{"room", "topic", "invited", "summary", "shown", "pinned", "bookmarks"} {
-		if s.recall(ctx, what+"/"+id) != "" {
-			s.remember(ctx, what+"/"+id, forgotten)
-		}
+		s.remember(ctx, what+"/"+id, "")
 	}
 }
 
 // room gives the incident's own channel, made if there is none.
 func (s *session) room(ctx context.Context, now publisher.Standing) (id string, told []string, err error) {
-	if known := s.recall(ctx, "room/"+now.ID); known != "" && known != forgotten {
+	if known := s.recall(ctx, "room/"+now.ID); known != "" {
 		return known, nil, nil
 	}
 	private := s.rooms.Private || now.Private
@@ -293,7 +290,7 @@ func (s *session) summary(ctx context.Context, room string, now publisher.Standi
 	ts, ok := strings.CutPrefix(s.recall(ctx, name), room+" ")
 	if !ok {
 		var err error
-		if ts, err = s.find(ctx, room, "", since(now), m.mark); err != nil {
+		if ts, err = s.find(ctx, room, "", now.Detected, m.mark); err != nil {
 			return s.explain("look for the summary in "+room, err)
 		}
 	}

@@ -240,18 +240,15 @@ func (c *Channel) recall(ctx context.Context, name string) string {
 	return value
 }
 
+// remember notes something down; "" forgets it.
 func (c *Channel) remember(ctx context.Context, name, value string) {
-	if c.around.Memory == nil || value == "" {
+	if c.around.Memory == nil {
 		return
 	}
 	if err := c.around.Memory.Remember(ctx, c.name, name, value); err != nil {
 		c.logger.Warn("what Slack said cannot be remembered; it is looked for there next time", "name", name, "err", err)
 	}
 }
-
-// forgotten stands in the place of what does not hold any more: the memory keeps
-// no empty values.
-const forgotten = "-"
 
 // mark is the same for every attempt at one message and for no other. The time
 // tells apart two installations, or a store that was begun anew, whose incidents
