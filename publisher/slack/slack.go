@@ -330,7 +330,7 @@ func (c *Channel) secrets() []string {
 func parseURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil {
-		return nil, fmt.Errorf("url: %w", inner(err))
+		return nil, fmt.Errorf("url: %w", guard.WithoutURL(err))
 	}
 	switch {
 	case u.Host == "":
@@ -345,12 +345,4 @@ func parseURL(s string) (*url.URL, error) {
 	default:
 		return nil, fmt.Errorf("url: want https://%s…, since %q lets others read the token; http is for this machine only", u.Host, u.Scheme)
 	}
-}
-
-// inner takes the address out of an error.
-func inner(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
 }

@@ -64,7 +64,7 @@ func newGitHub(address, repo, tokenFile string, token func() string) (*gitHub, e
 	u, err := url.Parse(strings.TrimRight(address, "/"))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("url: %w", inner(err))
+		return nil, fmt.Errorf("url: %w", guard.WithoutURL(err))
 	case u.Host == "":
 		return nil, errors.New(`url: no host: want an address such as "https://github.example.com/api/v3"`)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
@@ -81,14 +81,6 @@ func newGitHub(address, repo, tokenFile string, token func() string) (*gitHub, e
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}, nil
-}
-
-// inner takes the address out of an error: people know it, and it is long.
-func inner(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
 }
 
 // Issue gives an issue.
@@ -308,7 +300,7 @@ func (g *gitHub) call(ctx context.Context, method string, u *url.URL, in, out an
 func (g *gitHub) once(ctx context.Context, method string, u *url.URL, body []byte) (*http.Response, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
 	if err != nil {
-		return nil, nil, fmt.Errorf("make the request to %s: %w", u.Host, inner(err))
+		return nil, nil, fmt.Errorf("make the request to %s: %w", u.Host, guard.WithoutURL(err))
 	}
 	req.Header.Set("Authorization", "Bearer "+g.token())
 	req.Header.Set("Accept", "application/vnd.github+json")
@@ -319,7 +311,7 @@ func (g *gitHub) once(ctx context.Context, method string, u *url.URL, body []byt
 	}
 	res, err := g.client.Do(req)
 	if err != nil {
-		return nil, nil, fmt.Errorf("ask %s: %w", u.Host, inner(err))
+		return nil, nil, fmt.Errorf("ask %s: %w", u.Host, guard.WithoutURL(err))
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, mostAnswer+1))

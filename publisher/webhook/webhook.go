@@ -153,14 +153,14 @@ func (c *Channel) Publish(ctx context.Context, d publisher.Delivery) (string, er
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.url, bytes.NewReader(m.body))
 	if err != nil {
-		return "", fmt.Errorf("make the request to %s: %w", c.host, inner(err))
+		return "", fmt.Errorf("make the request to %s: %w", c.host, guard.WithoutURL(err))
 	}
 	id, now := messageID(d), time.Now()
 	c.sign(req.Header, id, now, m.body)
 
 	res, err := c.client.Do(req)
 	if err != nil {
-		return "", fmt.Errorf("post to %s: %w", c.host, inner(err))
+		return "", fmt.Errorf("post to %s: %w", c.host, guard.WithoutURL(err))
 	}
 	defer res.Body.Close()
 	// Read on, within reason, so that the connection can be used again.
@@ -335,7 +335,7 @@ func (c *Channel) refresh() {
 func parseURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil {
-		return nil, fmt.Errorf("url: %w", inner(err))
+		return nil, fmt.Errorf("url: %w", guard.WithoutURL(err))
 	}
 	switch {
 	case u.Host == "":
@@ -347,14 +347,6 @@ func parseURL(s string) (*url.URL, error) {
 	default:
 		return nil, fmt.Errorf("url: want https://%s…, since %q lets others read along and change what is said; http is for this machine only", u.Host, u.Scheme)
 	}
-}
-
-// inner takes the address out of an error, since it may hold a token.
-func inner(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
 }
 
 // excerpt gives the beginning of an answer for people to read.
