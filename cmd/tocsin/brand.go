@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
@@ -28,11 +29,7 @@ func openBrand(config *rules.Config) (templates.Brand, error) {
 	var wrong []error
 	told := func(key, file string, err error) {
 		if err != nil {
-			err = fmt.Errorf("the page's %s: %w", key, err)
-			if file != "" {
-				err = mistakeIn(file, err.Error())
-			}
-			wrong = append(wrong, err)
+			wrong = append(wrong, mistakeIn(cmp.Or(file, mainFile(config)), fmt.Sprintf("the page's %s: %v", key, err)))
 		}
 	}
 	var err error
@@ -57,6 +54,14 @@ func openBrand(config *rules.Config) (templates.Brand, error) {
 		told("links", "", templates.CheckLink(l))
 	}
 	return b, errors.Join(wrong...)
+}
+
+// mainFile is where the page's keys stand.
+func mainFile(config *rules.Config) string {
+	if len(config.Files) == 0 {
+		return "page"
+	}
+	return config.Files[0]
 }
 
 // mostOfBrand is more than any file of a brand may have.
