@@ -101,8 +101,8 @@ func prepare(c *rules.Config, b incident.Board, r Row, at time.Time, project fun
 	if said < 0 || i.Private || !i.Updates[said].Inside {
 		return d, fmt.Errorf("update %s is not for others to read: %w", r.Key, ErrPermanent)
 	}
-	inside := v.incident(i, i.Updates[:said+1])
-	d.Inside, d.Incident, d.Update = true, &inside, &inside.Updates[0]
+	inside := v.incident(i, i.Updates) // which puts the newest first
+	d.Inside, d.Incident, d.Update = true, &inside, &inside.Updates[len(i.Updates)-1-said]
 	return d, nil
 }
 

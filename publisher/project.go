@@ -44,7 +44,7 @@ func (k Known) Project(at time.Time) templates.Public {
 	v := newView(c, b)
 	p := templates.Public{
 		Organisation: line(c.Organisation), Title: line(c.Page.Title), URL: line(c.Page.URL), Support: line(c.Page.Support),
-		Rendered: at, Checked: judged, Since: b.Since, Blind: b.Blind,
+		Rendered: at, Checked: judged, Since: b.Since, Blind: b.Blind, Brand: templates.Brand{Language: c.Page.Language},
 	}
 	if !judged.IsZero() {
 		p.ValidUntil = judged.Add(c.SigNoz.Lag + Valid)
@@ -55,7 +55,7 @@ func (k Known) Project(at time.Time) templates.Public {
 			}
 		}
 	}
-	p.Weights = weights(c)
+	p.Weights = templates.Weights(c.Page.Weights)
 	p.Regions = v.regions()
 	past := v.past(k.History, judged)
 	for _, comp := range c.Components {

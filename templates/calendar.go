@@ -23,14 +23,15 @@ type Span struct {
 // Month is one month of the history.
 type Month struct {
 	Date      time.Time
+	URL       string // of its own page
 	Unwatched bool
 	Incidents []Span // newest first
 }
 
 const (
 	pastDays   = 14
-	pastMonths = 24   // that are shown though nothing happened
-	listed     = 1000 // incidents on the page of the history
+	pastMonths = 24 // that are listed though nothing happened
+	newMonths  = 3  // in full on the first page of the history
 )
 
 // now gives the time that a page speaks from.
@@ -44,7 +45,7 @@ func (p Public) now() time.Time {
 // days gives the past days, today first, each with every incident that touched
 // it. It gives none while nothing was ever measured: "no incidents" would be a
 // claim.
-func days(p Public) []Day {
+func (w *catalogue) days(p Public) []Day {
 	now, all := p.now(), newestFirst(p)
 	if now.IsZero() || p.Checked.IsZero() && len(all) == 0 {
 		return nil
@@ -60,7 +61,7 @@ func days(p Public) []Day {
 		}
 		for _, i := range all {
 			if began(i).Before(next) && (i.Resolved.IsZero() || !i.Resolved.Before(date)) {
-				d.Incidents = append(d.Incidents, Span{viewOf(p, i, "", 1), began(i).Before(date)})
+				d.Incidents = append(d.Incidents, Span{w.viewOf(p, i, "", 1), began(i).Before(date)})
 			}
 		}
 		list = append(list, d)
@@ -68,41 +69,55 @@ func days(p Public) []Day {
 	return list
 }
 
-// months gives the history, this month first, and how many of the oldest
-// incidents are left out.
-func months(p Public) (list []Month, older int) {
+// months gives the history, this month first. Each incident is in the month that
+// it began in.
+func (w *catalogue) months(p Public) (list []Month) {
 	all := newestFirst(p)
-	if len(all) > listed {
-		older = len(all) - listed
-		all = all[:listed]
-	}
 	now := p.now()
 	if now.IsZero() {
 		if len(all) == 0 {
-			return nil, 0
+			return nil
 		}
 		now = began(all[0])
 	}
-	first := time.Date(now.UTC().Year(), now.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
+	first := monthOf(now)
 	for n := 0; ; n++ {
 		date := first.AddDate(0, -n, 0)
-		m := Month{Date: date, Unwatched: !p.Since.IsZero() && !p.Since.Before(date.AddDate(0, 1, 0))}
+		m := Month{Date: date, Unwatched: !p.Since.IsZero() && !p.Since.Before(date.AddDate(0, 1, 0)), URL: "../" + MonthFile(date)}
 		for len(all) > 0 && (began(all[0]).IsZero() || !began(all[0]).Before(date)) {
-			m.Incidents = append(m.Incidents, Span{IncidentView: viewOf(p, all[0], "../", 1)})
+			m.Incidents = append(m.Incidents, Span{IncidentView: w.viewOf(p, all[0], "../", 1)})
 			all = all[1:]
 		}
 		done := len(all) == 0
 		if n >= pastMonths && len(m.Incidents) == 0 {
 			if done {
-				return list, older
+				return list
 			}
 			continue
 		}
 		list = append(list, m)
 		if done && (p.Since.IsZero() || !p.Since.Before(date)) {
-			return list, older
+			return list
 		}
 	}
+}
+
+// monthOf gives the first moment of a month.
+func monthOf(t time.Time) time.Time {
+	t = t.UTC()
+	return time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC)
+}
+
+// MonthFile gives the name of the page of a month: "history/2026-05.html".
+func MonthFile(month time.Time) string { return "history/" + month.UTC().Format("2006-01") + ".html" }
+
+// Months lists the months that have a page of their own, newest first.
+func Months(p Public) []time.Time {
+	var list []time.Time
+	for _, m := range english.months(p) {
+		list = append(list, m.Date)
+	}
+	return list
 }
 
 // newestFirst gives all incidents by their beginning.

@@ -107,6 +107,17 @@ func (c *checking) pages(p Public) {
 	}
 	page("index.html", func() ([]byte, error) { return c.set.Index(p) })
 	page("history.html", func() ([]byte, error) { return c.set.History(p) })
+	page("history.html", func() ([]byte, error) { return c.set.Month(p, p.now()) })
+	for _, x := range append(slices.Clone(p.Components), Component{}) {
+		page("component.html", func() ([]byte, error) { return c.set.Component(p, x.ID) })
+	}
+	for _, r := range p.Regions {
+		page("region.html", func() ([]byte, error) { return c.set.Region(p, r.Code) })
+	}
+	page("uptime.html", func() ([]byte, error) { return c.set.Uptime(p) })
+	page("maintenance.html", func() ([]byte, error) { return c.set.Maintenance(p) })
+	page("subscribe.html", func() ([]byte, error) { return c.set.Subscribe(p) })
+	page("notfound.html", func() ([]byte, error) { return c.set.NotFound(p) })
 }
 
 func (c *checking) notice(n Notice) {

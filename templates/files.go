@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"encoding/json"
 	"maps"
 	"regexp"
 	"slices"
@@ -25,6 +26,13 @@ func Files() []File {
 		f := File{Name: name, Text: built[name]}
 		if m := firstComment.FindStringSubmatch(f.Text); m != nil {
 			f.About = strings.Join(strings.Fields(m[1]), " ")
+		}
+		if catalogueName.MatchString(name) { // JSON has no comments
+			var said struct {
+				About string `json:"//"`
+			}
+			_ = json.Unmarshal([]byte(f.Text), &said) // it was parsed before it was built in
+			f.About = said.About
 		}
 		list = append(list, f)
 	}

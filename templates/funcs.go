@@ -30,18 +30,13 @@ var fromSprig = []string{
 
 // ours are the functions that the words of an incident need.
 var ours = map[string]any{
-	"iso":       iso,
-	"day":       day,
-	"month":     month,
-	"duration":  duration,
-	"every":     every,
-	"percent":   percent,
-	"count":     count,
-	"enumerate": enumerate,
-	"names":     names,
-	"sentence":  sentence,
-	"brief":     brief,
-	"oneline":   oneline,
+	"iso":      iso,
+	"percent":  percent,
+	"count":    count,
+	"names":    names,
+	"sentence": sentence,
+	"brief":    brief,
+	"oneline":  oneline,
 
 	// The standard ones, within bounds.
 	"print":   fmt.Sprint,
@@ -58,6 +53,8 @@ func functions(z times) map[string]any {
 	}
 	maps.Copy(m, ours)
 	m["clock"], m["moment"] = z.clock, z.moment
+	said := z.text()
+	m["day"], m["month"], m["duration"], m["every"], m["enumerate"] = said.day, said.month, said.duration, said.every, said.enumerate
 	for name, f := range m {
 		m[name] = bounded(name, f)
 	}
@@ -104,9 +101,6 @@ func clock(t time.Time) string { return format(t, "15:04 UTC") }
 
 // day gives "20 May 2026".
 func day(t time.Time) string { return format(t, "2 January 2006") }
-
-// month gives "May 2026".
-func month(t time.Time) string { return format(t, "January 2006") }
 
 func format(t time.Time, layout string) string {
 	if t.IsZero() {
@@ -160,15 +154,6 @@ func duration(d time.Duration) string {
 		}
 	}
 	return strings.Join(said, " ")
-}
-
-// every gives an interval to follow the word "every": "30 minutes", "hour".
-func every(d time.Duration) string {
-	said := duration(d)
-	if one, ok := strings.CutPrefix(said, "1 "); ok && !strings.Contains(one, " ") {
-		return one
-	}
-	return said
 }
 
 // percent gives a ratio in words: "0.5 %", "15 %". It says "100 %" of all and

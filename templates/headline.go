@@ -1,7 +1,6 @@
 package templates
 
 import (
-	"fmt"
 	"slices"
 	"time"
 )
@@ -27,15 +26,28 @@ func seenSince(p Public, blind time.Time) bool {
 // headline says in a few words how it is. Data that are missing come before
 // all else, since they take the ground from under every other word; "all
 // systems operational" is said only when each cell that is watched is.
-func headline(p Public) Headline {
-	open, since := worstOpen(p)
+func (w *catalogue) headline(p Public) Headline {
+	h := w.finding(p)
+	if h.Word == "head.blind" {
+		h.Word = w.say(h.Word, w.moment(p.Rendered, p.Blind))
+		return h
+	}
+	h.Look = w.look(h.Look)
+	return h
+}
+
+func (w *catalogue) finding(p Public) Headline {
+	open, since := w.worstOpen(p)
 	worst := worstStatus(p)
 	affected := ""
-	if len(p.Incidents) == 1 {
-		affected = viewOf(p, p.Incidents[0], "", 1).Latest.Where()
+	switch n := len(p.Incidents); {
+	case n == 1:
+		affected = w.viewOf(p, p.Incidents[0], "", 1).Where
+	case n > 1:
+		affected = w.say("head.open", n)
 	}
 	unsure, known := 0, 0
-	for _, row := range rows(p) {
+	for _, row := range w.rows(p, "") {
 		for _, b := range row.Boxes {
 			switch b.Icon {
 			case "unknown", "thin":
@@ -49,8 +61,8 @@ func headline(p Public) Headline {
 	switch {
 	case !p.Blind.IsZero() && !seenSince(p, p.Blind):
 		return Headline{
-			Look: Look{"No data since " + moment(p.Rendered, p.Blind), "unknown", "unknown"},
-			Note: "We cannot see at the moment how our systems are doing. What you see here is what was known before.",
+			Look: Look{"head.blind", "unknown", "unknown"},
+			Note: w.say("head.blind.note"),
 		}
 	case worst == Major || worst == Partial || open == "major" || open == "partial":
 		l := looks[Partial]
@@ -61,23 +73,23 @@ func headline(p Public) Headline {
 	case worst == Degraded || open == "minor":
 		return Headline{Look: looks[Degraded], Since: since, Affected: affected}
 	case open == "info":
-		return Headline{Look: Look{"Recovering", "info", "info"}, Note: "Our systems are well again, and we are watching that they stay so."}
+		return Headline{Look: Look{"head.recovering", "info", "info"}, Note: w.say("head.recovering.note")}
 	case worst == Maintenance:
-		return Headline{Look: Look{"Maintenance under way", "info", "info"}, Since: since}
+		return Headline{Look: Look{"head.maintenance", "info", "info"}, Since: since}
 	case p.Checked.IsZero() || known+unsure == 0:
 		return Headline{
-			Look: Look{"No data yet", "none", "unknown"},
-			Note: "Nothing has been measured so far. This page fills by itself as soon as there is something to tell.",
+			Look: Look{"head.none", "none", "unknown"},
+			Note: w.say("head.none.note"),
 		}
 	case known == 0:
-		return Headline{Look: Look{"No fresh data", "unknown", "unknown"}, Note: "There is too little to judge by at the moment."}
+		return Headline{Look: Look{"head.unknown", "unknown", "unknown"}, Note: w.say("head.unknown.note")}
 	case unsure > 0:
 		return Headline{
-			Look: Look{"No known problems", "thin", "unknown"},
-			Note: fmt.Sprintf("%d of %s cannot be judged at the moment.", unsure, count(unsure+known, "part", "parts")),
+			Look: Look{"head.unsure", "thin", "unknown"},
+			Note: w.say("head.unsure.note", unsure, unsure+known),
 		}
 	default:
-		return Headline{Look: Look{"All systems operational", "ok", "ok"}}
+		return Headline{Look: Look{"head.ok", "ok", "ok"}}
 	}
 }
 
@@ -99,10 +111,10 @@ func worstStatus(p Public) Status {
 
 // worstOpen gives the worst tone of the open incidents, and since when there
 // is one of that tone.
-func worstOpen(p Public) (tone string, since time.Time) {
+func (w *catalogue) worstOpen(p Public) (tone string, since time.Time) {
 	order := []string{"", "info", "minor", "partial", "major"}
 	for _, i := range p.Incidents {
-		t := viewOf(p, i, "", 0).Tone
+		t := w.viewOf(p, i, "", 0).Tone
 		switch a, b := slices.Index(order, t), slices.Index(order, tone); {
 		case a > b:
 			tone, since = t, i.Began

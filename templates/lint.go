@@ -129,6 +129,13 @@ func lint(name string, v reflect.Value) error {
 			}
 		}
 	case reflect.Struct:
+		if b, ok := v.Interface().(Brand); ok {
+			if err := b.check(); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			b.CSS = "" // which has braces of its own
+			v = reflect.ValueOf(b)
+		}
 		for n := range v.NumField() {
 			f := v.Type().Field(n)
 			if !f.IsExported() {

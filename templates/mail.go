@@ -27,7 +27,8 @@ func (s *Set) MailWith(p Public, i Incident, u Update, foot MailFoot) (Mail, err
 	if err != nil {
 		return Mail{}, err
 	}
-	data := mailPost{Post: postOf(p, i, u), Subject: m.Subject, Foot: foot}
+	s = s.speaking(p.Brand.Language)
+	data := mailPost{Post: s.postOf(p, i, u), Subject: m.Subject, Foot: foot}
 	below, err := s.words("mailfoot.txt", data)
 	if err != nil {
 		return Mail{}, err

@@ -39,7 +39,7 @@ func TestBrokenJSONTemplatesAreFoundAtLoad(t *testing.T) {
 			all, err := read(files(file, c.text))
 			if err == nil {
 				var s *Set
-				if s, err = compile(all, times{}); err == nil {
+				if s, err = compile(all, nil, times{}); err == nil {
 					err = s.tryPayloads(all)
 				}
 			}

@@ -26,8 +26,26 @@ type Post struct {
 	// Away reports that it is not read on the page.
 	Away bool
 
-	before string // the state that was said before; "" if nothing was
+	before string     // the state that was said before; "" if nothing was
+	words  *catalogue // nil: English
 }
+
+// said is the words that a post's parts are put together with.
+func (p Post) said() *catalogue {
+	if p.words == nil {
+		return english
+	}
+	return p.words
+}
+
+// in gives the same post in the words of a catalogue.
+func (p Post) in(words *catalogue) Post {
+	p.words = words
+	return p
+}
+
+// postOf gives one update of an incident, in the language of the sentences.
+func (s *Set) postOf(p Public, i Incident, u Update) Post { return postOf(p, i, u).in(s.times.text()) }
 
 // posts gives the updates of an incident, newest first.
 func posts(p Public, i Incident) []Post {
@@ -58,7 +76,8 @@ func post(p Public, i Incident, u Update, earlier []Update) Post {
 	return out
 }
 
-// State gives the state as a word that begins a title. An incident that goes on
+// State gives the state as a word that begins a title. It is English in any
+// language, since sentences are chosen by it; Word is not. An incident that goes on
 // as another one is closed for machines alone: people read the state that it was
 // in.
 func (p Post) State() string {
@@ -75,9 +94,13 @@ func (p Post) State() string {
 // where the incident goes on as another.
 func (p Post) Word() string {
 	if p.Merged() {
-		return "Continued"
+		return p.said().say("state.continued")
 	}
-	return p.State()
+	state := p.State()
+	if said := p.said().word("state", strings.ToLower(state)); said != strings.ToLower(state) {
+		return said
+	}
+	return state
 }
 
 // Resolved reports whether this update closes the incident.
@@ -104,24 +127,24 @@ func (p Post) Acting() bool { return p.State() != "Identified" || len(p.Text()) 
 
 // Symptom gives what goes wrong, as it stands in the middle of a sentence.
 func (p Post) Symptom() string {
-	return strings.TrimRight(cmp.Or(oneline(p.Update.Symptom), oneline(p.Incident.Symptom), "problems"), ".")
+	return strings.TrimRight(cmp.Or(oneline(p.Update.Symptom), oneline(p.Incident.Symptom), p.said().say("where.problems")), ".")
 }
 
 // Title gives the incident's title without the state: at most 80 characters,
 // on one line.
 func (p Post) Title() string {
 	if oneline(p.Update.Symptom+p.Incident.Symptom) == "" {
-		return brief(80, "Problems affecting "+p.component())
+		return brief(80, p.said().say("title.problems", p.component()))
 	}
 	return brief(80, sentence(p.Symptom()))
 }
 
 func (p Post) component() string {
-	all := []string{cmp.Or(oneline(p.Incident.Component.Name), oneline(p.Incident.Component.ID), "our service")}
+	all := []string{cmp.Or(oneline(p.Incident.Component.Name), oneline(p.Incident.Component.ID), p.said().say("where.service"))}
 	for _, name := range p.Update.Also {
 		all = append(all, oneline(name))
 	}
-	return enumerate(all)
+	return p.said().enumerate(all)
 }
 
 // Where gives the component, those that depend on it, and the regions that are touched: "Management API
@@ -134,11 +157,11 @@ func (p Post) Where() string {
 	}
 	switch {
 	case all && len(p.Page.Regions) > 1:
-		return p.component() + " in all regions"
+		return p.said().say("where.all", p.component())
 	case all || len(regions) == 0:
 		return p.component()
 	default:
-		return p.component() + " in " + enumerate(names(regions))
+		return p.said().say("where.in", p.component(), p.said().enumerate(names(regions)))
 	}
 }
 
@@ -154,12 +177,12 @@ func (p Post) Impact() string {
 // Integrity gives what is known of the data: "under review" until a person
 // says something else.
 func (p Post) Integrity() string {
-	return cmp.Or(oneline(p.Update.Integrity), oneline(p.Incident.Integrity), "under review")
+	return p.said().word("integrity", cmp.Or(oneline(p.Update.Integrity), oneline(p.Incident.Integrity), "under review"))
 }
 
 // Workaround gives what customers can do meanwhile.
 func (p Post) Workaround() string {
-	return sentence(cmp.Or(oneline(p.Update.Workaround), oneline(p.Incident.Workaround), "None"))
+	return sentence(cmp.Or(oneline(p.Update.Workaround), oneline(p.Incident.Workaround), p.said().say("facts.none")))
 }
 
 // Figure gives the measured value as a clause, without a full stop.

@@ -33,12 +33,13 @@ type Set struct {
 	script html.JS
 	policy string // Content-Security-Policy that allows just these two
 
-	files    map[string]string
-	patience time.Duration // how long one template may take
+	files      map[string]string
+	catalogues map[string]*catalogue // of words, by language; English is always there
+	patience   time.Duration         // how long one template may take
 
 	times  times
-	inUTC  *Set // what In was asked of; nil: this one
-	inZone zones
+	inUTC  *Set // in UTC and English; nil: this one
+	others variants
 }
 
 // Bounds of one template: what it may give, how many steps it may take (a
@@ -70,7 +71,11 @@ func loadWithin(override fs.FS, patience time.Duration) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load templates: %w", err)
 	}
-	s, err := compile(files, times{})
+	words, err := catalogues(files)
+	if err != nil {
+		return nil, fmt.Errorf("load templates: %w", err)
+	}
+	s, err := compile(files, words, times{words: words[DefaultLanguage]})
 	if err != nil {
 		return nil, fmt.Errorf("load templates: %w", err)
 	}
@@ -84,7 +89,7 @@ func loadWithin(override fs.FS, patience time.Duration) (*Set, error) {
 	if err := s.tryPayloads(files); err != nil {
 		return nil, fmt.Errorf("load templates: %w", err)
 	}
-	s.patience = maxTime
+	s.patience, s.others.set = maxTime, nil
 	return s, nil
 }
 
@@ -131,8 +136,8 @@ func read(override fs.FS) (map[string]string, error) {
 		if strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") {
 			continue // of an editor, or of Kubernetes
 		}
-		if _, ok := files[name]; !ok || e.IsDir() {
-			wrong = append(wrong, &Error{File: name, Msg: "there is no template of that name: want one of " + names})
+		if _, ok := files[name]; !ok && !catalogueName.MatchString(name) || e.IsDir() {
+			wrong = append(wrong, &Error{File: name, Msg: "there is no template of that name: want one of " + names + ", or strings.LANGUAGE.json for words in a language of yours"})
 			continue
 		}
 		b, err := readBounded(override, name)
@@ -171,11 +176,11 @@ func readBounded(files fs.FS, name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxFile+1))
 }
 
-func compile(files map[string]string, z times) (*Set, error) {
+func compile(files map[string]string, words map[string]*catalogue, z times) (*Set, error) {
 	s := &Set{
 		text:  text.New("").Funcs(functions(z)),
 		html:  html.New("").Funcs(functions(z)).Funcs(htmlFunctions(z)),
-		files: files, times: z, patience: maxTime,
+		files: files, catalogues: words, times: z, patience: maxTime,
 	}
 	var wrong Mistakes
 	// words.txt first: the other files stand on it, in words and in HTML.
@@ -190,6 +195,9 @@ func compile(files map[string]string, z times) (*Set, error) {
 		case ".html":
 			_, errHTML = s.html.New(name).Parse(files[name])
 		case ".json":
+			if catalogueName.MatchString(name) {
+				continue
+			}
 			errText = s.parseJSON(name, files[name])
 		}
 		if err := cmpErr(errText, errHTML); err != nil {
@@ -200,9 +208,13 @@ func compile(files map[string]string, z times) (*Set, error) {
 	if err != nil {
 		wrong = wrong.with("style.css", err)
 	}
-	script, err := shrink("stale.js", files["stale.js"])
-	if err != nil {
-		wrong = wrong.with("stale.js", err)
+	script := ""
+	for _, name := range []string{"stale.js", "times.js"} {
+		part, err := shrink(name, files[name])
+		if err != nil {
+			wrong = wrong.with(name, err)
+		}
+		script += part
 	}
 	if len(wrong) > 0 {
 		return nil, wrong
@@ -227,17 +239,20 @@ func cmpErr(a, b error) error {
 
 // Update gives the status-page form of one update, as runbook A has it.
 func (s *Set) Update(p Public, i Incident, u Update) (string, error) {
-	return s.words("update.txt", postOf(p, i, u))
+	s = s.speaking(p.Brand.Language)
+	return s.words("update.txt", s.postOf(p, i, u))
 }
 
 // Body gives one update as plain text without a form around it.
 func (s *Set) Body(p Public, i Incident, u Update) (string, error) {
-	return s.words("body.txt", postOf(p, i, u))
+	s = s.speaking(p.Brand.Language)
+	return s.words("body.txt", s.postOf(p, i, u))
 }
 
 // Elsewhere is Body for readers who have another thing than the page before them.
 func (s *Set) Elsewhere(p Public, i Incident, u Update) (string, error) {
-	post := postOf(p, i, u)
+	s = s.speaking(p.Brand.Language)
+	post := s.postOf(p, i, u)
 	post.Away = true
 	return s.words("body.txt", post)
 }
@@ -250,7 +265,8 @@ type Message struct {
 
 // Message gives the message about one update, as runbook B has it.
 func (s *Set) Message(p Public, i Incident, u Update) (Message, error) {
-	out, err := s.words("message.txt", postOf(p, i, u))
+	s = s.speaking(p.Brand.Language)
+	out, err := s.words("message.txt", s.postOf(p, i, u))
 	if err != nil {
 		return Message{}, err
 	}

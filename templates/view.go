@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"html/template"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -14,51 +15,130 @@ type View struct {
 	Public
 
 	Root   string // "" or "../": the way to the folder's top
+	Lang   string // of the words: "en"
 	Until  string // ISO 8601; "" if the page never grows stale
 	Style  template.CSS
 	Script template.JS
 	Policy string
 
+	Branding Branding
+
 	PageTitle, StaleTitle string
 	Icon, StaleIcon       template.URL
 
 	Head   Headline
-	Rows   []Row          // components
+	Groups []Group        // components, by the headings that they stand under
+	Rows   []Row          // components that the table by region lists
+	Calm   int            // components that it leaves out, since all is well with them
+	Folded bool           // groups where all is well are closed
 	Open   []IncidentView // open incidents, newest first
+	Works  []WorkView     // maintenance under way, then to come
+	Done   []WorkView     // maintenance that is over, newest first
 	Days   []Day          // newest first
-	Months []Month        // newest first
-	Older  int            // incidents that no month lists
+	Months []Month        // newest first, in full
+	Years  []Year         // every month with a page of its own, newest first
+	Month  *Month         // of the page of a month
 	One    *IncidentView  // of an incident's own page
+	Part   *PartView      // of a component's or a region's page
+	Counts []Weight       // what a bad minute counts
+	Tables []Table        // of figures
+	Feeds  []Feed         // to follow, besides those of all
+	Keys   []Key          // what bars look like
 }
+
+// Key is a bar by itself, to say what it means.
+type Key struct {
+	Path
+	Word string
+}
+
+// Group is components under one heading.
+type Group struct {
+	Name string // "" where they have none
+	Look        // the worst of it
+	Open bool   // something is not well
+	Rows []Row
+}
+
+// WorkView is maintenance as it is shown.
+type WorkView struct {
+	Work
+	Look
+	Where string // "Management API and Dashboard in Europe"
+	ID    string
+}
+
+// Year is the months of the history that have pages of their own.
+type Year struct {
+	Year   string
+	Months []Month
+}
+
+// PartView is a component, with how it does in each region, or a region, with
+// how each component does in it.
+type PartView struct {
+	Row
+	IsRegion bool
+	Cells    []CellView
+	Table    []DayRow
+	ByMonth  []Tally
+	Open     []IncidentView
+	Past     []Span
+}
+
+// CellView is a part of a part: how it does, and what is on record.
+type CellView struct {
+	Box
+	Name, Description string
+	URL               string
+	Bars              Bars
+	Table             []DayRow
+	Sparks            []Spark
+}
+
+// Table is figures of several things.
+type Table struct {
+	Title string
+	Rows  []Tally
+}
+
+// Feed is what can be followed of one component or region.
+type Feed struct{ Name, Path string }
 
 // Look is a word with its shape and its colour. The shape differs wherever the
 // word does, so that nothing rests on colour.
 type Look struct {
-	Word string
+	Word string // or, before it is in a language, its key
 	Icon string // of the symbols in layout.html
 	Tone string // ok minor partial major info unknown
 }
 
 // looks gives each status its look.
 var looks = map[Status]Look{
-	Operational: {"Operational", "ok", "ok"},
-	Degraded:    {"Degraded performance", "minor", "minor"},
-	Partial:     {"Partial outage", "partial", "partial"},
-	Major:       {"Major outage", "major", "major"},
-	Maintenance: {"Maintenance", "info", "info"},
-	NoData:      {"No data", "unknown", "unknown"},
-	LowTraffic:  {"Too little traffic", "thin", "unknown"},
-	NotWatched:  {"Not watched yet", "none", "unknown"},
+	Operational: {"status.operational", "ok", "ok"},
+	Degraded:    {"status.degraded_performance", "minor", "minor"},
+	Partial:     {"status.partial_outage", "partial", "partial"},
+	Major:       {"status.major_outage", "major", "major"},
+	Maintenance: {"status.under_maintenance", "info", "info"},
+	NoData:      {"status.no_data", "unknown", "unknown"},
+	LowTraffic:  {"status.low_traffic", "thin", "unknown"},
+	NotWatched:  {"status.not_watched", "none", "unknown"},
 }
 
 // rank orders statuses by how much customers feel of them.
 var rank = []Status{Operational, Maintenance, Degraded, Partial, Major}
 
-func lookOf(s Status) Look {
+// look puts a look's word into the language.
+func (w *catalogue) look(l Look) Look {
+	l.Word = w.say(l.Word)
+	return l
+}
+
+func (w *catalogue) lookOf(s Status) Look {
 	if l, ok := looks[s]; ok {
-		return l
+		return w.look(l)
 	}
-	return looks[NotWatched]
+	return w.look(looks[NotWatched])
 }
 
 // phrases are the words of the runbook's Status line.
@@ -69,17 +149,25 @@ var phrases = map[string]Look{
 	"Major outage":         {"Major outage", "major", "major"},
 }
 
-func lookOfPhrase(s string) Look {
-	if l, ok := phrases[s]; ok {
-		return l
+func (w *catalogue) lookOfPhrase(s string) Look {
+	l, ok := phrases[s]
+	if !ok {
+		return Look{cmp.Or(s, w.say("phrase.Degraded performance")), "minor", "minor"}
 	}
-	return Look{cmp.Or(s, "Degraded performance"), "minor", "minor"}
+	l.Word = w.word("phrase", l.Word)
+	return l
 }
 
 // Row is a component with its cells.
 type Row struct {
 	Component
+	Title string // its name, or its ID where it has none
+	URL   string // of its page; "" if it has none
+	Look  Look
+	Since time.Time
 	Boxes []Box
+	Bars  Bars
+	Calm  bool // all is well, or nothing is claimed
 }
 
 // Box is one cell as it is shown.
@@ -89,29 +177,98 @@ type Box struct {
 	Since  time.Time
 }
 
-// rows lays out the components. While all data are missing, nothing that was
+// fileName is what the ID of a component or the code of a region may look like
+// that becomes a part of a file's name.
+var fileName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
+
+// FileName gives the part of a file's name that stands for a component's ID or a
+// region's code; "" for one that no file may be named by. It has no page.
+func FileName(id string) string {
+	name := strings.ToLower(id)
+	if !fileName.MatchString(name) {
+		return ""
+	}
+	return name
+}
+
+func pageOf(root, folder, id string) string {
+	name := FileName(id)
+	if name == "" {
+		return ""
+	}
+	return root + folder + "/" + name + "/index.html"
+}
+
+// boxOf is a cell as it is shown. While all data are missing, nothing that was
 // well is shown as well.
-func rows(p Public) []Row {
+func (w *catalogue) boxOf(p Public, cell Cell) Box {
+	if !p.Blind.IsZero() && (cell.Status == Operational || cell.Status == LowTraffic) {
+		cell.Status, cell.Since = NoData, p.Blind
+	}
+	box := Box{Look: w.lookOf(cell.Status), Region: cmp.Or(cell.Region.Name, cell.Region.Code)}
+	if cell.Status != Operational && cell.Status != LowTraffic && cell.Status != NotWatched {
+		box.Since = cell.Since
+	}
+	return box
+}
+
+// rows lays out the components.
+func (w *catalogue) rows(p Public, root string) []Row {
 	list := make([]Row, 0, len(p.Components))
 	for _, c := range p.Components {
-		cells := c.Cells
-		if len(cells) == 0 {
-			cells = []Cell{{Status: c.Status}}
-		}
-		row := Row{Component: c}
-		for _, cell := range cells {
-			if !p.Blind.IsZero() && (cell.Status == Operational || cell.Status == LowTraffic) {
-				cell.Status, cell.Since = NoData, p.Blind
-			}
-			box := Box{Look: lookOf(cell.Status), Region: cmp.Or(cell.Region.Name, cell.Region.Code)}
-			if cell.Status != Operational && cell.Status != LowTraffic && cell.Status != NotWatched {
-				box.Since = cell.Since
-			}
-			row.Boxes = append(row.Boxes, box)
-		}
-		list = append(list, row)
+		list = append(list, w.row(p, c, root))
 	}
 	return list
+}
+
+func (w *catalogue) row(p Public, c Component, root string) Row {
+	cells := c.Cells
+	if len(cells) == 0 {
+		cells = []Cell{{Status: c.Status}}
+	}
+	row := Row{Component: c, Title: cmp.Or(c.Name, c.ID), URL: pageOf(root, "components", c.ID), Calm: true}
+	whole := w.boxOf(p, Cell{Status: c.Status})
+	row.Look = whole.Look
+	for _, cell := range cells {
+		box := w.boxOf(p, cell)
+		if box.Icon != "ok" && box.Icon != "thin" && box.Icon != "none" {
+			row.Calm = false
+			if !box.Since.IsZero() && (row.Since.IsZero() || box.Since.Before(row.Since)) && box.Icon == row.Look.Icon {
+				row.Since = box.Since
+			}
+		}
+		row.Boxes = append(row.Boxes, box)
+	}
+	return row
+}
+
+// fewParts is how many components can be looked over at once: more are folded up
+// where all is well.
+const fewParts = 12
+
+// groups puts rows under their headings, in the order in which these come first.
+func (w *catalogue) groups(rows []Row) []Group {
+	var list []Group
+	for _, r := range rows {
+		n := slices.IndexFunc(list, func(g Group) bool { return g.Name == r.Group })
+		if n < 0 {
+			n = len(list)
+			list = append(list, Group{Name: r.Group, Look: r.Look})
+		}
+		g := &list[n]
+		g.Rows = append(g.Rows, r)
+		g.Open = g.Open || !r.Calm
+		if worse(r.Look.Icon, g.Icon) {
+			g.Look = r.Look
+		}
+	}
+	return list
+}
+
+// worse reports whether one icon stands for something worse than another.
+func worse(a, b string) bool {
+	order := []string{"none", "ok", "thin", "unknown", "info", "minor", "partial", "major"}
+	return slices.Index(order, a) > slices.Index(order, b)
 }
 
 // IncidentView is an incident as it is shown.
@@ -119,31 +276,55 @@ type IncidentView struct {
 	Incident
 	Look           // of its status now
 	Worst   Look   // of its worst status so far
+	Title   string // without the state
 	State   string // "Investigating"
+	Where   string // "Management API in Europe"
+	Data    string // of data integrity: "Under review"
+	Way     string // round it: "None"
+	HasWay  bool   // there is one
 	Over    bool   // nothing more will be said of it
 	URL     string
 	IntoURL string // of the incident that it goes on as; "" if none
 	Posts   []Post // newest first
 	More    int    // updates that Posts leaves out
 	Latest  Post
+
+	calm bool // the state is "Monitoring"
 }
 
-// onIndex is how many updates of an incident the first page shows.
-const onIndex = 5
+// onIndex is how many updates of an incident the first page shows: fewer the
+// more of them are open.
+func onIndex(open int) int {
+	switch {
+	case open <= 1:
+		return 5
+	case open <= 3:
+		return 2
+	default:
+		return 1
+	}
+}
 
-func viewOf(p Public, i Incident, root string, most int) IncidentView {
+// viewOf gives an incident as it is shown, with at most most updates; 0 is all.
+func (w *catalogue) viewOf(p Public, i Incident, root string, most int) IncidentView {
 	v := IncidentView{
 		Incident: i,
-		Look:     lookOfPhrase(i.Status),
+		Look:     w.lookOfPhrase(i.Status),
 		URL:      root + "incidents/" + i.ID + ".html",
 		Posts:    posts(p, i),
 	}
-	v.Latest = Post{Page: p, Incident: i}
+	for n := range v.Posts {
+		v.Posts[n] = v.Posts[n].in(w.text)
+	}
+	v.Latest = Post{Page: p, Incident: i}.in(w.text)
 	if len(v.Posts) > 0 {
 		v.Latest = v.Posts[0]
 	}
-	v.State = v.Latest.Word()
-	v.Over = v.State == "Resolved" || v.Latest.Merged()
+	here := v.Latest.in(w)
+	v.Title, v.State, v.Where, v.Data, v.Way = here.Title(), here.Word(), here.Where(), sentence(here.Integrity()), here.Workaround()
+	v.HasWay = oneline(here.Update.Workaround) != "" || oneline(i.Workaround) != ""
+	v.Over = v.Latest.Resolved() || v.Latest.Merged()
+	v.calm = v.Latest.State() == "Monitoring"
 	if v.Tone == "ok" && !v.Over {
 		v.Icon, v.Tone = "info", "info" // well again, and still watched
 	}
@@ -156,7 +337,7 @@ func viewOf(p Public, i Incident, root string, most int) IncidentView {
 	}
 	order := []string{"ok", "info", "minor", "partial", "major"}
 	for _, u := range i.Updates {
-		if l := lookOfPhrase(u.Status); slices.Index(order, l.Tone) > slices.Index(order, v.Worst.Tone) {
+		if l := w.lookOfPhrase(u.Status); slices.Index(order, l.Tone) > slices.Index(order, v.Worst.Tone) {
 			v.Worst = l
 		}
 	}
@@ -167,85 +348,59 @@ func viewOf(p Public, i Incident, root string, most int) IncidentView {
 	return v
 }
 
-// view gives what all pages share. watermark says whether the page's words
-// hold only until p.ValidUntil.
-func (s *Set) view(p Public, root string, watermark bool) View {
-	v := View{
-		Public: p, Root: root,
-		Style: s.style, Script: s.script, Policy: s.policy,
-		StaleIcon:  icon(looks[NoData]),
-		StaleTitle: "No fresh data – " + siteTitle(p),
+// worksOf gives the maintenance under way and to come, and what is over.
+func (w *catalogue) worksOf(p Public) (ahead, done []WorkView) {
+	for _, x := range p.Works {
+		v := WorkView{Work: x, Look: Look{"work." + x.State, "info", "info"}, ID: x.ID}
+		switch x.State {
+		case "in_progress", "scheduled":
+		case "completed":
+			v.Icon, v.Tone = "ok", "ok"
+		default:
+			v.Word = "work.scheduled"
+		}
+		v.Look = w.look(v.Look)
+		var parts []string
+		for _, c := range x.Components {
+			parts = append(parts, cmp.Or(oneline(c.Name), oneline(c.ID)))
+		}
+		v.Where = w.enumerate(parts)
+		if x.AllComponents && len(p.Components) > 2 {
+			v.Where = w.say("where.everything")
+		}
+		switch {
+		case x.AllRegions && len(p.Regions) > 1:
+			v.Where = w.say("where.all", v.Where)
+		case !x.AllRegions && len(x.Regions) > 0:
+			v.Where = w.say("where.in", v.Where, w.enumerate(names(x.Regions)))
+		}
+		if x.State == "completed" {
+			done = append(done, v)
+		} else {
+			ahead = append(ahead, v)
+		}
 	}
-	if !p.Checked.IsZero() {
-		v.StaleTitle = "No fresh data since " + clock(p.Checked) + " – " + siteTitle(p)
-	}
-	if watermark {
-		v.Until = iso(p.ValidUntil)
-	}
-	return v
+	return ahead, done
 }
 
-func siteTitle(p Public) string {
-	if p.Title != "" {
-		return p.Title
-	}
-	return strings.TrimSpace(p.Organisation + " status")
-}
-
-// Index gives the first page.
-func (s *Set) Index(p Public) ([]byte, error) {
-	s = s.utc()
-	v := s.view(p, "", true)
-	v.Head = headline(p)
-	v.Icon = icon(v.Head.Look)
-	v.PageTitle = v.Head.Word + " – " + siteTitle(p)
-	v.Rows = rows(p)
-	for _, i := range p.Incidents {
-		v.Open = append(v.Open, viewOf(p, i, "", onIndex))
-	}
-	v.Days = days(p)
-	return s.page("index.html", v)
-}
-
-// IncidentPage gives the page of one incident. Once the incident is over the
-// page holds nothing that moves with time, and so never grows stale.
-func (s *Set) IncidentPage(p Public, i Incident) ([]byte, error) {
-	s = s.utc()
-	one := viewOf(p, i, "../", 0)
-	v := s.view(p, "../", !one.Over)
-	if one.Over {
-		v.Checked, v.ValidUntil, v.Rendered = time.Time{}, time.Time{}, time.Time{}
-		v.StaleTitle = one.State + " – " + siteTitle(p)
-	}
-	v.Icon = icon(one.Look)
-	v.PageTitle = one.State + " – " + one.Latest.Title() + " – " + siteTitle(p)
-	v.One = &one
-	return s.page("incident.html", v)
-}
-
-// History gives the page of all incidents, month by month.
-func (s *Set) History(p Public) ([]byte, error) {
-	s = s.utc()
-	v := s.view(p, "../", true)
-	v.Icon = icon(headline(p).Look)
-	v.PageTitle = "Incident history – " + siteTitle(p)
-	v.Months, v.Older = months(p)
-	return s.page("history.html", v)
-}
-
-// FeedEntry gives the updates of one incident as a fragment of HTML.
-func (s *Set) FeedEntry(p Public, i Incident) (string, error) {
-	b, err := s.utc().page("feed.html", posts(p, i))
-	return string(b), err
-}
-
-// htmlFunctions are those that HTML has besides functions.
+// htmlFunctions are those that HTML has besides functions. They speak the
+// language of the page.
 func htmlFunctions(z times) template.FuncMap {
+	w := z.page()
+	moment := func(ref, t time.Time) string { return w.moment(ref, t) + z.beside(t) }
 	return template.FuncMap{
-		"stamp": func(t time.Time) template.HTML { return stamp(t, day(t)+", "+z.clock(t)) },
-		"at":    func(ref, t time.Time) template.HTML { return stamp(t, z.moment(ref, t)) },
-		"date":  dateOnly,
-		"mail":  mail,
+		"t": w.html,
+		"stamp": func(t time.Time) template.HTML {
+			return stamp("", t, w.say("time.stamp", w.day(t), w.clock(t)+z.beside(t)))
+		},
+		"at":      func(ref, t time.Time) template.HTML { return stamp("", t, moment(ref, t)) },
+		"here":    func(ref, t time.Time) template.HTML { return stamp(` class="l"`, t, moment(ref, t)) },
+		"date":    func(t time.Time) template.HTML { return dateOnly(t, w.day(t)) },
+		"monthof": w.month,
+		"hour":    w.clock,
+		"length":  w.duration,
+		"mail":    mail,
+		"state":   func(p Post) string { return p.in(w).Word() },
 
 		"symbols": symbols,
 	}
@@ -253,15 +408,15 @@ func htmlFunctions(z times) template.FuncMap {
 
 // stamp marks a time up. What is shown is made of digits, fixed words and the
 // name of a zone.
-func stamp(t time.Time, shown string) template.HTML {
+func stamp(class string, t time.Time, shown string) template.HTML {
 	if t.IsZero() {
 		return ""
 	}
-	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s</time>`, iso(t), template.HTMLEscapeString(shown)))
+	return template.HTML(fmt.Sprintf(`<time%s datetime="%s">%s</time>`, class, iso(t), template.HTMLEscapeString(shown)))
 }
 
-func dateOnly(t time.Time) template.HTML {
-	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s</time>`, t.UTC().Format(time.DateOnly), day(t)))
+func dateOnly(t time.Time, shown string) template.HTML {
+	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s</time>`, t.UTC().Format(time.DateOnly), template.HTMLEscapeString(shown)))
 }
 
 // mail turns a mail or web address into a link's target. What is neither gives

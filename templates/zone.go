@@ -1,67 +1,95 @@
 package templates
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"sync"
 	"time"
 )
 
-// times tells times of day: in UTC, and beside it as the clocks of a zone have
-// it. The zero value tells UTC alone.
-type times struct{ zone *time.Location }
+// times tells times of day, in the words of a language: in UTC, and beside it as
+// the clocks of a zone have it. The zero value tells UTC alone, in English.
+type times struct {
+	zone  *time.Location
+	words *catalogue // of the pages
+}
+
+// page is the words of the pages.
+func (z times) page() *catalogue {
+	if z.words == nil {
+		return english
+	}
+	return z.words
+}
+
+// text is the words of the sentences: the built-in ones are English.
+func (z times) text() *catalogue {
+	return cmp.Or(z.page().text, english)
+}
 
 // In gives the same templates for people of a zone: the times of day in them
 // stand in UTC first, and beside it as clocks show them there. Stamps (iso) and
 // the public pages stay in UTC. A nil zone is UTC alone.
 //
 // It is cheap: a zone is asked for once, and remembered.
-func (s *Set) In(zone *time.Location) *Set {
+func (s *Set) In(zone *time.Location) *Set { return s.variant(zone, s.times.page().lang) }
+
+// speaking gives the same templates in a language that there are words of;
+// otherwise English.
+func (s *Set) speaking(lang string) *Set { return s.variant(s.times.zone, lang) }
+
+// forPages gives the templates that pages are made by: they say that all their
+// times are in UTC.
+func (s *Set) forPages(lang string) *Set { return s.variant(nil, lang) }
+
+func (s *Set) variant(zone *time.Location, lang string) *Set {
 	if s.inUTC != nil {
 		s = s.inUTC
 	}
-	if zone == nil || zone == time.UTC {
+	if zone == time.UTC {
+		zone = nil
+	}
+	words := s.catalogues[lang]
+	if words == nil {
+		words = s.catalogues[DefaultLanguage]
+	}
+	if zone == nil && words.lang == DefaultLanguage {
 		return s
 	}
-	return s.inZone.get(zone, func() *Set {
-		in, err := compile(s.files, times{zone})
+	return s.others.get(zone, words.lang, func() *Set {
+		in, err := compile(s.files, s.catalogues, times{zone, words})
 		if err != nil {
 			panic(err) // the same files were parsed before
 		}
-		in.inUTC = s
+		in.patience, in.inUTC = s.patience, s
 		return in
 	})
 }
 
-// utc gives the templates that pages are made by: they say that all their times
-// are in UTC.
-func (s *Set) utc() *Set {
-	if s.inUTC != nil {
-		return s.inUTC
-	}
-	return s
-}
-
-// zones remembers a Set for each zone.
-type zones struct {
+// variants remembers a Set for each zone and language.
+type variants struct {
 	mu  sync.Mutex
 	set map[string]*Set
 }
 
-func (z *zones) get(zone *time.Location, make func() *Set) *Set {
-	// The name tells zones apart, but for those that a program made up.
-	_, winter := time.Date(2026, 1, 1, 0, 0, 0, 0, zone).Zone()
-	_, summer := time.Date(2026, 7, 1, 0, 0, 0, 0, zone).Zone()
-	key := fmt.Sprint(zone, winter, summer)
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	if z.set == nil {
-		z.set = map[string]*Set{}
+func (v *variants) get(zone *time.Location, lang string, make func() *Set) *Set {
+	key := lang
+	if zone != nil {
+		// The name tells zones apart, but for those that a program made up.
+		_, winter := time.Date(2026, 1, 1, 0, 0, 0, 0, zone).Zone()
+		_, summer := time.Date(2026, 7, 1, 0, 0, 0, 0, zone).Zone()
+		key = fmt.Sprint(lang, " ", zone, winter, summer)
 	}
-	if z.set[key] == nil {
-		z.set[key] = make()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.set == nil {
+		v.set = map[string]*Set{}
 	}
-	return z.set[key]
+	if v.set[key] == nil {
+		v.set[key] = make()
+	}
+	return v.set[key]
 }
 
 // clock gives "14:02 UTC", or "14:02 UTC (19:32 IST)".
@@ -69,7 +97,7 @@ func (z times) clock(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return clock(t) + z.beside(t)
+	return z.text().clock(t) + z.beside(t)
 }
 
 // moment gives the time of day, and the day too where that is not the day of
@@ -78,7 +106,7 @@ func (z times) moment(ref, t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return moment(ref, t) + z.beside(t)
+	return z.text().moment(ref, t) + z.beside(t)
 }
 
 // beside gives " (19:32 IST)", with the day where it is another one than in

@@ -61,7 +61,7 @@ func TestClocksOfAZone(t *testing.T) {
 		{"a zone without letters", zone(t, "Asia/Kathmandu"), "20:02 UTC on 20 May 2026 (01:47 UTC+05:45 on 21 May 2026)"},
 		{"one that somebody made up", time.FixedZone("<b>\n", 3600), "20:02 UTC on 20 May 2026 (21:02 <b>)"},
 	} {
-		if got := (times{c.zone}).moment(at.AddDate(0, 0, 1), at); got != c.want {
+		if got := (times{zone: c.zone}).moment(at.AddDate(0, 0, 1), at); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
 	}

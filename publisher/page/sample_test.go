@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/featuresignals/tocsin/publisher/page/pagetest"
 	"github.com/featuresignals/tocsin/templates"
 )
 
@@ -67,7 +69,7 @@ func ago(days, hour, minute int) time.Time { return today(hour, minute).AddDate(
 
 // samples gives a page for each situation that people will meet.
 func samples() map[string]templates.Public {
-	return map[string]templates.Public{
+	all := map[string]templates.Public{
 		"fine":    fine(),
 		"p0":      p0(),
 		"p1":      p1(),
@@ -78,6 +80,12 @@ func samples() map[string]templates.Public {
 		"zero":    zero(),
 		"large":   large(),
 	}
+	for _, state := range pagetest.States {
+		if state != "stale" && state != "huge" {
+			all["full "+state] = pagetest.Public(state)
+		}
+	}
+	return all
 }
 
 func fine() templates.Public {
@@ -247,10 +255,15 @@ func large() templates.Public {
 	}
 	for n := range 4 {
 		i := p.Incidents[n%2]
+		i.Updates = slices.Clone(i.Updates)
 		i.ID = fmt.Sprintf("INC-2026-%04d", 20+n)
 		i.Component, i.Regions = p.Components[n], p.Regions[:n+1]
 		for len(i.Updates) < 12 {
 			i.Updates = append(i.Updates, i.Updates[len(i.Updates)-1])
+		}
+		for m := range i.Updates {
+			i.Updates[m].Number = len(i.Updates) - m
+			i.Updates[m].ID = fmt.Sprintf("%s-%d", i.ID, i.Updates[m].Number)
 		}
 		p.Incidents = append(p.Incidents, i)
 	}

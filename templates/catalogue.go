@@ -1,0 +1,493 @@
+package templates
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// catalogue is the words of the pages in one language: all that is on them
+// besides names, numbers, and what people wrote. Its file is strings.LANG.json.
+type catalogue struct {
+	lang    string
+	texts   map[string]saying
+	missing []string // keys that English lends
+	file    string
+	text    *catalogue // of the sentences in words.txt: this one where those are one's own; nil: English
+}
+
+// saying is one text, or one for each form of a number: "one", "few", "other".
+type saying map[string]string
+
+// DefaultLanguage is the one that there are all words of.
+const DefaultLanguage = "en"
+
+var (
+	catalogueName = regexp.MustCompile(`^strings\.([a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3})\.json$`)
+	placeholder   = regexp.MustCompile(`\{[^{}]*\}`)
+	numbered      = regexp.MustCompile(`^\{[0-9]\}$`)
+	about         = "//" // the key of a comment
+)
+
+// english is the built-in catalogue, which is never without a text.
+var english = func() *catalogue {
+	name := "strings.en.json"
+	b, err := embedded.ReadFile("files/" + name)
+	if err != nil {
+		panic(err) // the program was built without it
+	}
+	texts, err := parseCatalogue(name, string(b), nil)
+	if err != nil {
+		panic(err)
+	}
+	return &catalogue{lang: DefaultLanguage, texts: texts, file: name}
+}()
+
+// catalogues reads every file of words. What a language lacks English lends.
+func catalogues(files map[string]string) (map[string]*catalogue, error) {
+	all := map[string]*catalogue{DefaultLanguage: english}
+	var wrong Mistakes
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		m := catalogueName.FindStringSubmatch(name)
+		if m == nil || m[1] == DefaultLanguage && files[name] == builtIn()[name] {
+			continue
+		}
+		texts, err := parseCatalogue(name, files[name], english.texts)
+		if err != nil {
+			wrong = wrong.with(name, err)
+			continue
+		}
+		all[m[1]] = &catalogue{lang: m[1], texts: texts, file: name}
+	}
+	if len(wrong) > 0 {
+		return nil, wrong
+	}
+	own := files["words.txt"] != builtIn()["words.txt"]
+	for _, c := range all {
+		if c == english {
+			continue
+		}
+		if own {
+			c.text = c
+		}
+		for _, key := range slices.Sorted(maps.Keys(english.texts)) {
+			if c.texts[key] == nil {
+				c.texts[key] = english.texts[key]
+				if c.lang != DefaultLanguage {
+					c.missing = append(c.missing, key)
+				}
+			}
+		}
+	}
+	return all, nil
+}
+
+// parseCatalogue reads one file. like is the texts that it may hold; nil: any.
+func parseCatalogue(name, text string, like map[string]saying) (map[string]saying, error) {
+	d := json.NewDecoder(strings.NewReader(text))
+	line := func() int { return 1 + strings.Count(text[:d.InputOffset()], "\n") }
+	fail := func(format string, args ...any) error {
+		return &Error{File: name, Line: line(), Msg: fmt.Sprintf(format, args...)}
+	}
+	token := func() (json.Token, error) {
+		t, err := d.Token()
+		if s, ok := errors.AsType[*json.SyntaxError](err); ok {
+			return nil, &Error{File: name, Line: 1 + strings.Count(text[:min(int(s.Offset), len(text))], "\n"), Msg: s.Error()}
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, fail("the file ends in the middle")
+		}
+		return t, err
+	}
+	if t, err := token(); err != nil {
+		return nil, err
+	} else if t != json.Delim('{') {
+		return nil, fail(`want an object of keys and texts: {"page.history": "History"}`)
+	}
+	texts := map[string]saying{}
+	for d.More() {
+		t, err := token()
+		if err != nil {
+			return nil, err
+		}
+		key := t.(string)
+		switch _, twice := texts[key]; {
+		case twice:
+			return nil, fail("%q is there twice", key)
+		case like != nil && like[key] == nil && key != about:
+			return nil, fail("there is no text %q: want one of those in the built-in strings.en.json (tocsin templates show strings.en.json)%s", key, nearest(key, like))
+		}
+		said := saying{}
+		t, err = token()
+		if err != nil {
+			return nil, err
+		}
+		switch v := t.(type) {
+		case string:
+			said["other"] = v
+			if err := wellSaid(key, "", v, like); err != nil {
+				return nil, fail("%v", err)
+			}
+		case json.Delim:
+			if v != '{' {
+				return nil, fail("%q: want a text, or an object of a text for each form of the number", key)
+			}
+			for d.More() {
+				form, err := token()
+				if err != nil {
+					return nil, err
+				}
+				t, err := token()
+				if err != nil {
+					return nil, err
+				}
+				s, isText := t.(string)
+				if !isText || !slices.Contains(forms, form.(string)) {
+					return nil, fail("%q: want texts for the forms of a number, which are %s", key, strings.Join(forms, " "))
+				}
+				if err := wellSaid(key, form.(string), s, like); err != nil {
+					return nil, fail("%v", err)
+				}
+				said[form.(string)] = s
+			}
+			if _, err := token(); err != nil {
+				return nil, err
+			}
+			if said["other"] == "" {
+				return nil, fail(`%q has no text for the form "other"`, key)
+			}
+		default:
+			return nil, fail("%q: want a text, or an object of a text for each form of the number", key)
+		}
+		texts[key] = said
+	}
+	if _, err := token(); err != nil {
+		return nil, err
+	}
+	if rest := bytes.TrimSpace([]byte(text[d.InputOffset():])); len(rest) > 0 {
+		return nil, fail("something stands behind the end of the object")
+	}
+	delete(texts, about)
+	return texts, nil
+}
+
+// wellSaid says what is wrong with a text: it may not be sent, or holds other
+// places for values than the English one.
+func wellSaid(key, form, text string, like map[string]saying) error {
+	if key == about {
+		return nil
+	}
+	if strings.TrimSpace(text) == "" && key != "number.thousands" {
+		return fmt.Errorf("%q is empty: write it, or leave the key out to have the English text", key)
+	}
+	holes := placeholder.FindAllString(text, -1)
+	for _, h := range holes {
+		if !numbered.MatchString(h) {
+			return fmt.Errorf("%q holds %s: want {0}, {1} … for values", key, h)
+		}
+	}
+	if err := Lint(placeholder.ReplaceAllString(text, "")); err != nil {
+		return fmt.Errorf("%q: %w", key, err)
+	}
+	if like == nil {
+		return nil
+	}
+	want := map[string]bool{}
+	for _, s := range like[key] {
+		for _, h := range placeholder.FindAllString(s, -1) {
+			want[h] = true
+		}
+	}
+	for _, h := range holes {
+		if !want[h] {
+			return fmt.Errorf("%q holds %s, for which there is no value: the English text is %q", key, h, like[key]["other"])
+		}
+	}
+	for _, h := range slices.Sorted(maps.Keys(want)) {
+		if !slices.Contains(holes, h) && (form == "" || form == "other") {
+			return fmt.Errorf("%q lacks %s, so a value would be lost: the English text is %q", key, h, like[key]["other"])
+		}
+	}
+	return nil
+}
+
+// nearest names a key that may have been meant.
+func nearest(key string, like map[string]saying) string {
+	area, _, _ := strings.Cut(key, ".")
+	var near []string
+	for k := range like {
+		if strings.HasPrefix(k, area+".") {
+			near = append(near, k)
+		}
+	}
+	slices.Sort(near)
+	if len(near) == 0 || len(near) > 12 {
+		return ""
+	}
+	return "; of " + area + " there are " + strings.Join(near, " ")
+}
+
+// forms of a number, as CLDR names them.
+var forms = []string{"zero", "one", "two", "few", "many", "other"}
+
+// form gives the form of a whole number in a language. What is not known here
+// counts as English does.
+func form(lang string, n int) string {
+	base, _, _ := strings.Cut(lang, "-")
+	ten, hundred := n%10, n%100
+	switch base {
+	case "ja", "zh", "ko", "vi", "th", "id", "ms":
+		return "other"
+	case "fr", "pt", "hi", "fa", "bn":
+		if n <= 1 {
+			return "one"
+		}
+	case "ru", "uk", "be", "sr", "hr", "bs":
+		switch {
+		case ten == 1 && hundred != 11:
+			return "one"
+		case ten >= 2 && ten <= 4 && (hundred < 12 || hundred > 14):
+			return "few"
+		default:
+			return "many"
+		}
+	case "pl":
+		switch {
+		case n == 1:
+			return "one"
+		case ten >= 2 && ten <= 4 && (hundred < 12 || hundred > 14):
+			return "few"
+		default:
+			return "many"
+		}
+	case "cs", "sk":
+		switch {
+		case n == 1:
+			return "one"
+		case n >= 2 && n <= 4:
+			return "few"
+		}
+	case "ar":
+		switch {
+		case n == 0:
+			return "zero"
+		case n == 1:
+			return "one"
+		case n == 2:
+			return "two"
+		case hundred >= 3 && hundred <= 10:
+			return "few"
+		case hundred >= 11:
+			return "many"
+		}
+	default:
+		if n == 1 {
+			return "one"
+		}
+	}
+	return "other"
+}
+
+// pattern gives the text of a key, in the form of the first whole number of args.
+func (c *catalogue) pattern(key string, args []any) (string, error) {
+	said := c.texts[key]
+	if said == nil {
+		return "", fmt.Errorf("there is no text of the key %q", key)
+	}
+	for _, a := range args {
+		if n, ok := a.(int); ok {
+			if s := said[form(c.lang, n)]; s != "" {
+				return s, nil
+			}
+			break
+		}
+	}
+	return said["other"], nil
+}
+
+// say gives a text with its values. A key that is not there is a mistake in the
+// program, not in a file: files are looked through when they are read.
+func (c *catalogue) say(key string, args ...any) string {
+	s, err := c.fill(key, args, func(s string) string { return s })
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// word gives the text of one of a list of words, and the word itself where it is
+// none of the list.
+func (c *catalogue) word(list, word string) string {
+	if c.texts[list+"."+word] == nil {
+		return word
+	}
+	return c.say(list + "." + word)
+}
+
+// html gives a text with its values as HTML: those that are HTML stay, all else
+// is escaped.
+func (c *catalogue) html(key string, args ...any) (any, error) {
+	if !slices.ContainsFunc(args, func(a any) bool { _, ok := a.(template.HTML); return ok }) {
+		return c.fill(key, args, func(s string) string { return s })
+	}
+	s, err := c.fill(key, args, template.HTMLEscapeString)
+	return template.HTML(s), err
+}
+
+func (c *catalogue) fill(key string, args []any, escape func(string) string) (string, error) {
+	pattern, err := c.pattern(key, args)
+	if err != nil {
+		return "", err
+	}
+	if len(args) == 0 {
+		return escape(pattern), nil
+	}
+	var b strings.Builder
+	last := 0
+	for _, at := range placeholder.FindAllStringIndex(pattern, -1) {
+		b.WriteString(escape(pattern[last:at[0]]))
+		last = at[1]
+		n := int(pattern[at[0]+1] - '0')
+		if n < 0 || n >= len(args) {
+			return "", fmt.Errorf("the text of %q wants a value for %s", key, pattern[at[0]:at[1]])
+		}
+		switch a := args[n].(type) {
+		case template.HTML:
+			b.WriteString(string(a))
+		case int:
+			b.WriteString(c.number(a))
+		default:
+			b.WriteString(escape(fmt.Sprint(a)))
+		}
+	}
+	b.WriteString(escape(pattern[last:]))
+	return b.String(), nil
+}
+
+// number gives a whole number with its thousands parted.
+func (c *catalogue) number(n int) string {
+	s := strconv.Itoa(n)
+	part := c.texts["number.thousands"]["other"]
+	for at := len(s) - 3; at > 0 && s[at-1] != '-'; at -= 3 {
+		s = s[:at] + part + s[at:]
+	}
+	return s
+}
+
+// decimal gives a number with its decimal sign.
+func (c *catalogue) decimal(x float64, digits int) string {
+	return strings.Replace(strconv.FormatFloat(x, 'f', digits, 64), ".", c.texts["number.decimal"]["other"], 1)
+}
+
+// The forms of times, as the package's functions of the same names give them in
+// English.
+
+func (c *catalogue) clock(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return c.say("time.clock", t.UTC().Format("15:04"))
+}
+
+func (c *catalogue) day(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	t = t.UTC()
+	return c.say("time.day", strconv.Itoa(t.Day()), c.say("month."+strconv.Itoa(int(t.Month()))), strconv.Itoa(t.Year()))
+}
+
+func (c *catalogue) month(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	t = t.UTC()
+	return c.say("time.month", c.say("month."+strconv.Itoa(int(t.Month()))), strconv.Itoa(t.Year()))
+}
+
+func (c *catalogue) moment(ref, t time.Time) string {
+	if t.IsZero() || sameDay(ref, t) {
+		return c.clock(t)
+	}
+	return c.say("time.on", c.clock(t), c.day(t))
+}
+
+func (c *catalogue) duration(d time.Duration) string {
+	if d <= 0 {
+		return c.say("time.minutes", 0)
+	}
+	if d < time.Minute {
+		return c.say("time.seconds", max(1, int(d/time.Second)))
+	}
+	minutes := int(d / time.Minute)
+	if minutes >= 24*60 {
+		minutes -= minutes % 60 // beside days, minutes only distract
+	}
+	var said []string
+	for _, u := range []struct {
+		n   int
+		key string
+	}{{minutes / (24 * 60), "time.days"}, {minutes / 60 % 24, "time.hours"}, {minutes % 60, "time.minutes"}} {
+		if u.n > 0 {
+			said = append(said, c.say(u.key, u.n))
+		}
+	}
+	return strings.Join(said, " ")
+}
+
+// every gives an interval to follow the word "every".
+func (c *catalogue) every(d time.Duration) string {
+	said := c.duration(d)
+	if one, ok := strings.CutPrefix(said, "1 "); ok && !strings.Contains(one, " ") && c.lang == DefaultLanguage {
+		return one
+	}
+	return said
+}
+
+func (c *catalogue) enumerate(list []string) string {
+	if len(list) < 2 {
+		return strings.Join(list, "")
+	}
+	return c.say("list.and", strings.Join(list[:len(list)-1], ", "), list[len(list)-1])
+}
+
+// Warning is what is no mistake in a template, and yet hardly meant.
+type Warning struct {
+	File string
+	Msg  string
+}
+
+// Warnings tells what of a language is not there: pages show it in English.
+func (s *Set) Warnings(lang string) []Warning {
+	if s.inUTC != nil {
+		s = s.inUTC
+	}
+	if lang == "" || lang == DefaultLanguage {
+		return nil
+	}
+	c := s.catalogues[lang]
+	if c == nil {
+		return []Warning{{"strings." + Line(20, lang) + ".json", "there is no such file in the folder of templates, so the pages are in English: copy strings.en.json to that name and translate it, or leave the language out"}}
+	}
+	var all []Warning
+	if n := len(c.missing); n > 0 {
+		some := strings.Join(c.missing[:min(n, 8)], " ")
+		if n > 8 {
+			some += " …"
+		}
+		all = append(all, Warning{c.file, fmt.Sprintf("%s not there, and shown in English: %s", count(n, "text is", "texts are"), some)})
+	}
+	if s.files["words.txt"] == builtIn()["words.txt"] {
+		all = append(all, Warning{c.file, "the sentences of updates are in words.txt and still English: copy it into the folder of templates, and translate it too"})
+	}
+	return all
+}
