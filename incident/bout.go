@@ -69,22 +69,23 @@ func (i *Incident) bout(c Cause, severity rules.Severity, e Event) {
 	}
 	raised := e.Kind == Raised && !e.Began.IsZero() &&
 		c.Rule == e.Rule && c.Service == e.Service && c.Region == e.Region && (c.Rule != "" || c.Component == cmp.Or(e.Component, i.Component))
+	set := i.Grade != nil && i.Grade.Severity == severity
 	from := e.At
 	switch {
-	case open >= 0 && raised:
-		i.back(open, e.Began) // the worse level looks further back
-	case raised:
+	case open < 0 && raised:
 		from = e.Began
-	}
-	set := i.Grade != nil && i.Grade.Severity == severity
-	if open >= 0 {
+	case open >= 0:
+		if raised { // the worse level may look further back
+			first := i.chain(open)
+			first = first[len(first)-1:]
+			if b := &i.Bouts[first[0]]; e.Began.Before(b.From) {
+				b.From = e.Began
+			}
+		}
 		if i.Bouts[open].Severity == severity && i.Bouts[open].Set == set {
 			return
 		}
-		i.Bouts[open].To = e.At
-		if severity == rules.SeverityNone && !e.At.After(i.Bouts[open].From) {
-			i.Bouts = slices.Delete(i.Bouts, open, open+1) // it took no time
-		}
+		from = i.cut(open, e.At)
 	}
 	if severity != rules.SeverityNone {
 		i.Bouts = append(i.Bouts, Bout{
@@ -93,17 +94,32 @@ func (i *Incident) bout(c Cause, severity rules.Severity, e Event) {
 	}
 }
 
-// back has what a bout goes on from begin earlier.
-func (i *Incident) back(n int, began time.Time) {
+// chain lists a bout and those that it goes on from, newest first.
+func (i *Incident) chain(n int) []int {
+	all := []int{n}
 	for m := n - 1; m >= 0; m-- {
-		if same := i.Bouts[m]; same.To.Equal(i.Bouts[n].From) && same.Region == i.Bouts[n].Region && same.Rule == i.Bouts[n].Rule &&
-			same.Service == i.Bouts[n].Service && same.Component == i.Bouts[n].Component {
-			n = m
+		b, next := &i.Bouts[m], &i.Bouts[all[len(all)-1]]
+		if b.To.Equal(next.From) && b.Region == next.Region && b.Rule == next.Rule && b.Service == next.Service && b.Component == next.Component {
+			all = append(all, m)
 		}
 	}
-	if began.Before(i.Bouts[n].From) {
-		i.Bouts[n].From = began
+	return all
+}
+
+// cut ends a bout at a time, and gives from when on the next counts. What people do
+// has the time on the wall, and what is measured that of its data, a minute or more
+// before: what began only after the time to end at never was.
+func (i *Incident) cut(n int, at time.Time) (next time.Time) {
+	for _, m := range i.chain(n) { // newest first, so that the places of the others stay
+		b := &i.Bouts[m]
+		if b.From.Before(at) {
+			b.To = at
+			return at
+		}
+		next = b.From
+		i.Bouts = slices.Delete(i.Bouts, m, m+1)
 	}
+	return next
 }
 
 // earlier has what began when the incident did begin when a person says.

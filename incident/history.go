@@ -320,6 +320,21 @@ func (h *History) Day(cell Cell, day int) *Day {
 	return nil
 }
 
+// Days gives what Day says of each day from one to another, both included.
+func (h *History) Days(cell Cell, from, to int) []*Day {
+	all := make([]*Day, to-from+1)
+	if h == nil || h.cells[cell] == nil {
+		return all
+	}
+	w := h.cells[cell]
+	for n := range all {
+		if at := from + n - w.first; at >= 0 && at < len(w.days) {
+			all[n] = w.days[at]
+		}
+	}
+	return all
+}
+
 // Line gives what was measured of a cell, oldest first. It is not to be changed.
 func (h *History) Line(cell Cell, kind string) []Reading {
 	if h == nil {

@@ -82,10 +82,14 @@ type view struct {
 	config *rules.Config
 	board  incident.Board
 	joined map[incident.ID][]incident.Incident // what was merged, by the incident that it goes on as
+	heard  map[string][]string                 // regions, by component, of which anything was ever heard
 }
 
 func newView(c *rules.Config, b incident.Board) view {
-	v := view{config: c, board: b, joined: map[incident.ID][]incident.Incident{}}
+	v := view{config: c, board: b, joined: map[incident.ID][]incident.Incident{}, heard: map[string][]string{}}
+	for cell := range b.Senses {
+		v.heard[cell.Component] = append(v.heard[cell.Component], cell.Region)
+	}
 	for n := range b.Past {
 		if past := &b.Past[n]; past.Into != "" && !past.Private {
 			v.joined[past.Into] = append(v.joined[past.Into], *past)
@@ -185,9 +189,9 @@ func (v view) component(c rules.Component, regions []templates.Region, past *pas
 func (v view) cell(component string, column templates.Region) templates.Cell {
 	best := templates.Cell{Region: column, Status: templates.NotWatched}
 	codes := map[string]bool{}
-	for cell := range v.board.Senses {
-		if cell.Component == component && v.name(cell.Region) == column {
-			codes[cell.Region] = true
+	for _, code := range v.heard[component] {
+		if v.name(code) == column {
+			codes[code] = true
 		}
 	}
 	for _, inc := range v.on(component) {

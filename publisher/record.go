@@ -181,65 +181,81 @@ func (p *past) stretch(v view, b incident.Bout, i incident.Incident, id string) 
 func (p *past) lastDay() int  { return (p.end - 1) / incident.PerDay }
 func (p *past) firstDay() int { return p.lastDay() - recordDays + 1 }
 
-// cellDay is a day of a cell, with what a component's word asks for besides.
-type cellDay struct {
-	templates.DayRecord
-	watched, major incident.Minutes // major only where there is any
+// sets is what a component's word asks of a day of a cell in which it was down.
+type sets struct{ watched, major incident.Minutes }
+
+// cellRecord is a cell's record, and what a component's asks for besides.
+type cellRecord struct {
+	first int // number of the first day
+	days  []templates.DayRecord
+	down  map[int]sets // by day: where there is any such minute
 }
 
-// record gives the days of a cell from its first on; nil if there is none.
-func (p *past) record(at place) (first int, days []cellDay) {
+// record gives the days of a cell from its first on.
+func (p *past) record(at place) cellRecord {
 	cells, bouts := p.cells[at], p.bouts[at]
-	first = p.lastDay() + 1
+	out := cellRecord{first: p.lastDay() + 1}
 	for _, cell := range cells {
-		first = min(first, incident.DayOf(p.history.Since(cell)))
+		out.first = min(out.first, incident.DayOf(p.history.Since(cell)))
 	}
 	for _, b := range bouts {
-		first = min(first, b.from/incident.PerDay)
+		out.first = min(out.first, b.from/incident.PerDay)
 	}
-	first = max(first, p.firstDay())
-	for day := first; day <= p.lastDay(); day++ {
-		begin, end := day*incident.PerDay, (day+1)*incident.PerDay
-		var touching []stretch
+	out.first = max(out.first, p.firstDay())
+	if out.first > p.lastDay() {
+		return out
+	}
+	out.days = make([]templates.DayRecord, 0, p.lastDay()-out.first+1)
+	known, begin, gone := []*incident.Day(nil), 0, p.end
+	single := len(cells) == 1
+	if single {
+		known = p.history.Days(cells[0], out.first, p.lastDay())
+		begin = int(p.history.Since(cells[0]).Unix() / 60)
+		if at, is := p.gone[cells[0]]; is {
+			gone = min(gone, at)
+		}
+	}
+	var touching []stretch
+	for day := out.first; day <= p.lastDay(); day++ {
+		from, to := day*incident.PerDay, (day+1)*incident.PerDay
+		touching = touching[:0]
 		for _, b := range bouts {
-			if b.from < end && b.to > begin {
+			if b.from < to && b.to > from {
 				touching = append(touching, b)
 			}
 		}
-		if len(cells) == 1 && len(touching) == 0 && end <= p.end {
-			if d, ok := p.plain(cells[0], day); ok {
-				days = append(days, d)
-				continue
-			}
+		if single && len(touching) == 0 && begin <= from && to <= gone {
+			out.days = append(out.days, plain(known[day-out.first], day))
+			continue
 		}
-		days = append(days, p.day(cells, touching, day))
+		d, down := p.day(cells, touching, day)
+		out.days = append(out.days, d)
+		if down.major != (incident.Minutes{}) {
+			if out.down == nil {
+				out.down = map[int]sets{}
+			}
+			out.down[day] = down
+		}
 	}
-	return first, days
+	return out
 }
 
 // plain is day for the most of them: a whole day of one cell with nothing bad.
-func (p *past) plain(cell incident.Cell, day int) (d cellDay, ok bool) {
-	begin, end := day*incident.PerDay, (day+1)*incident.PerDay
-	if gone, is := p.gone[cell]; is && gone < end || int(p.history.Since(cell).Unix()/60) > begin {
-		return d, false
-	}
-	d.Date, d.watched = incident.Midnight(day), wholeDay
-	d.Minutes.Unknown = incident.PerDay
-	if known := p.history.Day(cell, day); known != nil {
+func plain(known *incident.Day, day int) templates.DayRecord {
+	d := templates.DayRecord{Date: incident.Midnight(day), Minutes: templates.Minutes{Unknown: incident.PerDay}}
+	if known != nil {
 		d.Minutes.Good, d.Minutes.Maintenance = known.Good, known.Maintained
 		d.Minutes.Unknown -= known.Good + known.Maintained
 	}
 	d.Worst = word(d.Minutes)
-	return d, true
+	return d
 }
-
-var wholeDay = incident.Between(0, incident.PerDay)
 
 // day counts the minutes of a column. Where several regions stand in it, it is as
 // bad as the worst, and a minute is maintenance only if it is in all of them.
-func (p *past) day(cells []incident.Cell, bouts []stretch, day int) cellDay {
+func (p *past) day(cells []incident.Cell, bouts []stretch, day int) (d templates.DayRecord, down sets) {
 	begin := day * incident.PerDay
-	d := cellDay{DayRecord: templates.DayRecord{Date: incident.Midnight(day), Worst: templates.NotWatched}}
+	d.Date, d.Worst = incident.Midnight(day), templates.NotWatched
 	var known, maintained, open incident.Minutes // open: watched in some region without maintenance
 	for _, cell := range cells {
 		until := p.end
@@ -247,7 +263,7 @@ func (p *past) day(cells []incident.Cell, bouts []stretch, day int) cellDay {
 			until = min(until, gone)
 		}
 		watched := incident.Between(int(p.history.Since(cell).Unix()/60)-begin, until-begin)
-		d.watched = d.watched.Or(watched)
+		down.watched = down.watched.Or(watched)
 		var of incident.Day
 		if h := p.history.Day(cell, day); h != nil {
 			of = *h
@@ -274,14 +290,14 @@ func (p *past) day(cells []incident.Cell, bouts []stretch, day int) cellDay {
 		worse = worse.Or(bad)
 		d.Minutes.Bad[severity] = bad.Len()
 		if severity == 0 {
-			d.major = bad
+			down.major = bad
 		}
 	}
 	good := known.Less(worse)
-	d.watched = d.watched.Or(worse) // an incident's minutes are known, whatever was measured
+	down.watched = down.watched.Or(worse) // an incident's minutes are known, whatever was measured
 	d.Minutes.Good = good.Len()
 	d.Minutes.Maintenance = maintained.Len()
-	d.Minutes.Unknown = d.watched.Len() - worse.Len() - d.Minutes.Good - d.Minutes.Maintenance
+	d.Minutes.Unknown = down.watched.Len() - worse.Len() - d.Minutes.Good - d.Minutes.Maintenance
 	for _, b := range bouts {
 		if !slices.Contains(d.Incidents, b.id) {
 			d.Incidents = append(d.Incidents, b.id)
@@ -291,7 +307,7 @@ func (p *past) day(cells []incident.Cell, bouts []stretch, day int) cellDay {
 	if d.Worst == templates.NotWatched {
 		d.Worst = word(d.Minutes)
 	}
-	return d
+	return d, down
 }
 
 // word gives the worst word of minutes none of which was bad: a minute that nobody
@@ -312,69 +328,72 @@ func word(m templates.Minutes) templates.Status {
 // records fills in the records of a component and its cells. The component's minutes
 // are those of all cells together.
 func (p *past) records(id string, c *templates.Component) {
-	var all []cellDay
-	firstOfAll := p.lastDay() + 1
-	firsts, lists := make([]int, len(c.Cells)), make([][]cellDay, len(c.Cells))
+	cells := make([]cellRecord, len(c.Cells))
+	first := p.lastDay() + 1
 	for n := range c.Cells {
-		cell := &c.Cells[n]
-		firsts[n], lists[n] = p.record(place{id, cell.Region})
-		firstOfAll = min(firstOfAll, firsts[n])
-		for _, d := range lists[n] {
-			cell.Record.Days = append(cell.Record.Days, d.DayRecord)
-		}
+		cells[n] = p.record(place{id, c.Cells[n].Region})
+		c.Cells[n].Record.Days = cells[n].days
+		first = min(first, cells[n].first)
 	}
-	for day := firstOfAll; day <= p.lastDay(); day++ {
-		all = all[:0]
-		for n, list := range lists {
-			if at := day - firsts[n]; at >= 0 && at < len(list) {
-				all = append(all, list[at])
-			}
-		}
-		c.Record.Days = append(c.Record.Days, together(incident.Midnight(day), all))
+	if first > p.lastDay() {
+		return
+	}
+	c.Record.Days = make([]templates.DayRecord, 0, p.lastDay()-first+1)
+	for day := first; day <= p.lastDay(); day++ {
+		c.Record.Days = append(c.Record.Days, together(cells, day))
 	}
 }
 
-// together adds cells up.
-func together(date time.Time, cells []cellDay) templates.DayRecord {
-	d := templates.DayRecord{Date: date, Worst: templates.NotWatched}
-	everywhere, worst := wholeDay, templates.NotWatched
+// together adds the cells of a component up.
+func together(cells []cellRecord, day int) templates.DayRecord {
+	all := templates.DayRecord{Date: incident.Midnight(day)}
+	worst, bad := templates.NotWatched, false
 	for n := range cells {
-		c := &cells[n]
-		d.Minutes = d.Minutes.And(c.Minutes)
-		for _, id := range c.Incidents {
-			if !slices.Contains(d.Incidents, id) {
-				d.Incidents = append(d.Incidents, id)
+		at := day - cells[n].first
+		if at < 0 || at >= len(cells[n].days) {
+			continue
+		}
+		d := &cells[n].days[at]
+		all.Minutes = all.Minutes.And(d.Minutes)
+		bad = bad || d.Minutes.Bad != [5]int{}
+		for _, id := range d.Incidents {
+			if !slices.Contains(all.Incidents, id) {
+				all.Incidents = append(all.Incidents, id)
 			}
 		}
-		if rank(c.Worst) > rank(worst) {
-			worst = c.Worst
+		if rank(d.Worst) > rank(worst) {
+			worst = d.Worst
 		}
-		everywhere = everywhere.And(c.major.Or(wholeDay.Less(c.watched)))
 	}
-	slices.Sort(d.Incidents)
-	bad := 0
-	for _, n := range d.Minutes.Bad {
-		bad += n
-	}
+	slices.Sort(all.Incidents)
 	switch {
-	case bad == 0:
-		d.Worst = word(d.Minutes)
-	case worst == templates.Major && !someMajor(cells, everywhere):
-		d.Worst = templates.Partial // as worstOf has it: never all of them at the same time
+	case !bad:
+		all.Worst = word(all.Minutes)
+	case worst == templates.Major && !downEverywhere(cells, day):
+		all.Worst = templates.Partial // as worstOf has it: never all of them at the same time
 	default:
-		d.Worst = worst
+		all.Worst = worst
 	}
-	return d
+	return all
 }
 
-// someMajor reports whether in some of the minutes a cell was broken.
-func someMajor(cells []cellDay, minutes incident.Minutes) bool {
+// downEverywhere reports whether there was a minute in which all cells that were
+// watched were down.
+func downEverywhere(cells []cellRecord, day int) bool {
+	minutes, some := incident.Between(0, incident.PerDay), incident.Minutes{}
 	for n := range cells {
-		if cells[n].major.And(minutes) != (incident.Minutes{}) {
-			return true
+		at := day - cells[n].first
+		if at < 0 || at >= len(cells[n].days) || cells[n].days[at].Minutes == (templates.Minutes{}) {
+			continue
 		}
+		down, any := cells[n].down[day]
+		if !any {
+			return false
+		}
+		some = some.Or(down.major)
+		minutes = minutes.Less(down.watched.Less(down.major))
 	}
-	return false
+	return minutes.And(some) != (incident.Minutes{})
 }
 
 // figures gives what a component allows to be shown of a column.
