@@ -94,7 +94,9 @@ func (s *Set) Index(p Public) ([]byte, error) {
 		}
 	}
 	for _, i := range p.Incidents {
-		v.Open = append(v.Open, m.viewOf(p, i, "", onIndex(len(p.Incidents))))
+		one := m.viewOf(p, i, "", onIndex(len(p.Incidents)))
+		one.Short = len(p.Incidents) > 1
+		v.Open = append(v.Open, one)
 	}
 	v.Works, _ = m.worksOf(p)
 	v.Days = m.days(p)
@@ -270,7 +272,7 @@ func (s *Set) Uptime(p Public) ([]byte, error) {
 		all := sum(c.Record)
 		t := m.tally(name, url, all, p.Weights)
 		if c.Target > 0 {
-			t.Target = m.percentage(c.Target, 3)
+			t.Target = m.promise(c.Target)
 		}
 		whole.Rows = append(whole.Rows, t)
 		for _, cell := range c.Cells {
