@@ -275,10 +275,14 @@ func (s *Set) Uptime(p Public) ([]byte, error) {
 			t.Target = m.promise(c.Target)
 		}
 		whole.Rows = append(whole.Rows, t)
-		for _, cell := range c.Cells {
+		for n, cell := range c.Cells {
 			if len(c.Cells) > 1 {
 				region := cmp.Or(cell.Region.Name, cell.Region.Code)
-				cells.Rows = append(cells.Rows, m.tally(m.say("where.in", name, region), "", sum(cell.Record), p.Weights))
+				t := m.tally(region, "", sum(cell.Record), p.Weights)
+				if n == 0 {
+					t.Heads = name
+				}
+				cells.Rows = append(cells.Rows, t)
 			}
 		}
 	}

@@ -219,6 +219,7 @@ func (w *catalogue) uptime(m Minutes, weights Weights, digits int) (up, cover st
 
 // Tally is some minutes as a row of figures.
 type Tally struct {
+	Heads     string // a heading above it; "" if none
 	Name, URL string
 	Uptime    string // "" where nothing is known
 	Cover     string

@@ -353,7 +353,9 @@ func (w *catalogue) worksOf(p Public) (ahead, done []WorkView) {
 	for _, x := range p.Works {
 		v := WorkView{Work: x, Look: Look{"work." + x.State, "info", "info"}, ID: x.ID}
 		switch x.State {
-		case "in_progress", "scheduled":
+		case "in_progress":
+		case "scheduled":
+			v.Icon = "later"
 		case "completed":
 			v.Icon, v.Tone = "ok", "ok"
 		default:
