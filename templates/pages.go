@@ -84,7 +84,10 @@ func (s *Set) Index(p Public) ([]byte, error) {
 	v.Keys = keys(m.catalogue, drawn...)
 	v.Groups = m.groups(rows)
 	v.Folded = len(v.Groups) > 1 && len(rows) > fewParts
-	if len(p.Regions) > 1 {
+	watched := slices.ContainsFunc(rows, func(r Row) bool {
+		return slices.ContainsFunc(r.Boxes, func(b Box) bool { return b.Icon != "none" })
+	})
+	if len(p.Regions) > 1 && watched {
 		for _, r := range rows {
 			if len(rows) > 2*fewParts && r.Calm {
 				v.Calm++
