@@ -25,7 +25,7 @@ func (s *Set) maker(p Public) maker {
 func (m maker) view(root string, watermark bool) View {
 	p := m.p
 	v := View{
-		Public: p, Root: root, Lang: m.lang,
+		Public: p, Root: root, Lang: m.lang, Dir: direction(m.lang),
 		Style: m.set.style, Script: m.set.script, Policy: m.set.policy, Branding: brandOf(p.Brand),
 		StaleIcon:  icon(looks[NoData]),
 		StaleTitle: m.title(m.say("stale.title")),
@@ -42,6 +42,15 @@ func (m maker) view(root string, watermark bool) View {
 		v.Until = iso(p.ValidUntil)
 	}
 	return v
+}
+
+// direction gives "rtl" for languages that are written from the right.
+func direction(lang string) string {
+	base, _, _ := strings.Cut(lang, "-")
+	if slices.Contains([]string{"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"}, base) {
+		return "rtl"
+	}
+	return ""
 }
 
 // title gives a page's title, which begins with what matters most.

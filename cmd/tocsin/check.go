@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -97,6 +98,9 @@ func (c *checkCmd) Run(w *world) error {
 			return err
 		} else {
 			own += len(set.Own())
+			for _, x := range set.Warnings(config.Page.Language) {
+				said = append(said, remarkOf(isWarning, rules.Pos{File: filepath.Join(config.Templates, x.File), Line: 1, Col: 1}, x.Msg))
+			}
 		}
 		good = append(good, config)
 		warnings := config.Lint(time.Now())
