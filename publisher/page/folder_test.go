@@ -500,11 +500,11 @@ func TestAFullDisk(t *testing.T) {
 	pub(t, c, p0())
 	// Versions pile up until there is no room: then the old ones go before their time.
 	n := 0
-	for ; n < 60; n++ {
+	for ; n < 16; n++ {
 		pub(t, c, minutesOn(p0(), n))
 	}
 	checkVisible(t, folder, minutesOn(p0(), n-1))
-	if all := versionsIn(t, folder); len(all) >= 50 {
+	if all := versionsIn(t, folder); len(all) >= 14 {
 		t.Fatalf("the disk was not full: %d versions", len(all))
 	}
 	// And where that is not enough, readers keep what they have.
