@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/publisher/email"
@@ -97,17 +98,25 @@ func openMails(config *rules.Config, db *store.DB) ([]*email.Channel, error) {
 // of mail the pages to unsubscribe from them.
 func public(config *rules.Config, channels []publisher.Channel) http.Handler {
 	folder := page.Handler(pageFolder(config))
+	folder.Refresh() // what was published before is read before anybody asks for it
 	var mails []*email.Channel
 	for _, c := range channels {
-		if m, ok := c.(*email.Channel); ok {
-			mails = append(mails, m)
+		switch c := c.(type) {
+		case *email.Channel:
+			mails = append(mails, c)
+		case *page.Channel:
+			c.Tell(folder.Refresh)
 		}
 	}
 	if len(mails) == 0 {
 		return folder
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/unsubscribe/", email.Handler(mails...))
-	mux.Handle("/", folder)
-	return mux
+	unsubscribe := email.Handler(mails...)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // no mux: it would redirect doubled slashes
+		if strings.HasPrefix(r.URL.Path, "/unsubscribe/") {
+			unsubscribe.ServeHTTP(w, r)
+			return
+		}
+		folder.ServeHTTP(w, r)
+	})
 }

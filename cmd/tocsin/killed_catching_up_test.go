@@ -331,7 +331,7 @@ func rendered(t *testing.T, l lifetime, events []incident.Event, last time.Time)
 // incidentPages reads the incidents' pages as they were published.
 func incidentPages(t *testing.T, l lifetime) map[string]string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(l.dir, "page", "incidents", "*"))
+	files, err := filepath.Glob(filepath.Join(l.dir, "page", "current", "incidents", "*"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no incident pages: %v", err)
 	}

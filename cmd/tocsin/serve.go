@@ -85,8 +85,8 @@ func (c *serveCmd) Run(w *world) error {
 		return err
 	}
 	k.console = people.console
-	public, private := server(config.Listen.Public, k), server(config.Listen.Private, people.mux)
-	outside, err := listen(w.ctx, public)
+	public, private := publicServer(config.Listen.Public, k, keyPair{}), server(config.Listen.Private, people.mux)
+	outside, err := listenPublic(w.ctx, public)
 	if err != nil {
 		return err
 	}

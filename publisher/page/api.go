@@ -255,7 +255,7 @@ func componentsOf(p templates.Public) apiParts {
 		for _, c := range out.all {
 			if slices.Contains(group.Components, c.ID) {
 				all = append(all, c.Status)
-				group.UpdatedAt = later(group.UpdatedAt, c.UpdatedAt)
+				group.UpdatedAt = newer(group.UpdatedAt, c.UpdatedAt)
 			}
 		}
 		group.Status = together(all)
@@ -282,7 +282,7 @@ func componentOf(p templates.Public, c templates.Component) []apiComponent {
 		part.key, part.Position, part.Status, part.GroupID = cell.Region.Code, n+1, now, &top.ID
 		if statuspage.Knows(cell.Status) && !cell.Since.IsZero() {
 			part.UpdatedAt = statuspage.Stamp(cell.Since)
-			top.UpdatedAt = later(top.UpdatedAt, part.UpdatedAt)
+			top.UpdatedAt = newer(top.UpdatedAt, part.UpdatedAt)
 		}
 		regions = append(regions, part)
 	}
@@ -373,7 +373,8 @@ func (ps apiParts) name(id, otherwise string) string {
 	return list[0].Name
 }
 
-func later(a, b statuspage.Stamp) statuspage.Stamp {
+// newer gives the later of two times.
+func newer(a, b statuspage.Stamp) statuspage.Stamp {
 	if time.Time(b).After(time.Time(a)) {
 		return b
 	}

@@ -1,12 +1,20 @@
 package page
 
 import (
-	"path"
 	"strings"
 	"testing"
 
 	"github.com/featuresignals/tocsin/publisher/page/pagetest"
 	"github.com/featuresignals/tocsin/templates"
+)
+
+// atTop are the documents that there is one of, scoped those that stand at the top
+// and below each component and each region.
+var (
+	atTop = []string{
+		fileSummary, fileStatus, fileComponents, fileIncidents, fileUnresolved, fileWorks, fileUpcoming, fileActive, fileFacts, fileCalendar, fileRobots,
+	}
+	scoped = []string{fileFeed, fileRSS, fileUpdates, fileUpdatesRSS, fileBadge, fileShield}
 )
 
 // TestNamesComeFromSafeKeysAlone: an ID or a code becomes a part of a name, or
@@ -24,34 +32,22 @@ func TestNamesComeFromSafeKeysAlone(t *testing.T) {
 	}
 }
 
-// TestTheHandlerKnowsEveryDocument: what is written is what can be asked for, and
-// has a type.
-func TestTheHandlerKnowsEveryDocument(t *testing.T) {
-	for name, p := range pagetest.All() {
-		p.Regions[0].Code = "US" // as configuration may spell it
-		for n := range p.Components {
-			p.Components[n].Cells[0].Region.Code = "US"
-		}
-		for file := range documents(t, p) {
-			got, contentType := route("/" + file)
-			if got != file || contentType == "" {
-				t.Errorf("%s: %s is answered with %q of type %q", name, file, got, contentType)
+// TestEveryDocumentCanBeAskedFor: what is written is served, with its type and to
+// any site, and with slashes doubled.
+func TestEveryDocumentCanBeAskedFor(t *testing.T) {
+	p := pagetest.Public("good")
+	s := serve(t, p)
+	for file := range documents(t, p) {
+		for _, path := range []string{"/" + file, "//" + file, "/" + strings.ReplaceAll(file, "/", "//")} {
+			r := s.get("GET", path)
+			if want := contentType(file); r.StatusCode != 200 || r.Header.Get("Content-Type") != want || r.Header.Get("Access-Control-Allow-Origin") != "*" || body(t, r) == "" {
+				t.Errorf("%s: %d %v, want 200 %s", path, r.StatusCode, r.Header, want)
 			}
-			if got, _ := route("/" + strings.Replace(file, "/", "//", 1)); got != file {
-				t.Errorf("%s: with a slash more %s is answered with %q", name, file, got)
-			}
-			if got, _ := route("/" + file + "/"); got != "" {
-				t.Errorf("%s: with a slash behind it %s is answered with %q", name, file, got)
-			}
-		}
-		break
-	}
-	for _, file := range []string{"/components/badge.svg", "/components/api/other.svg", "/components/API/badge.svg", "/regions/a/b/badge.svg", "/api/v2/badge.svg", "/api", "/api/v2/subscribers.json"} {
-		if got, _ := route(file); got != "" {
-			t.Errorf("%s is answered with %s", file, got)
 		}
 	}
-	if path.Ext(fileCalendar) != ".ics" || typeOf("_headers") != "" {
-		t.Error("a file that readers do not get has a type")
+	for _, file := range []string{"/components/badge.svg", "/components/api/other.svg", "/regions/a/b/badge.svg", "/api/v2/badge.svg", "/api", "/api/v2/", "/api/v2/subscribers.json"} {
+		if r := s.get("GET", file); r.StatusCode != 404 {
+			t.Errorf("%s is answered with %d", file, r.StatusCode)
+		}
 	}
 }

@@ -276,7 +276,7 @@ func TestTheSameThingHasTheSameIDInEveryForm(t *testing.T) {
 	if _, err := page.New("status", folder, words).Publish(t.Context(), publisher.Delivery{Public: d.Public}); err != nil {
 		t.Fatal(err)
 	}
-	summary, err := os.ReadFile(filepath.Join(folder, "api/v2/summary.json"))
+	summary, err := os.ReadFile(filepath.Join(folder, "current", "api/v2/summary.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
