@@ -23,10 +23,13 @@ func lookWithAxe(t *testing.T, all []target) {
 	axe, err := os.ReadFile(filepath.Join(clientsFolder, "node_modules/axe-core/axe.min.js"))
 	needs(t, "axe-core", func() error { return err })
 
+	// What a scheme can change is colours: in dark the rules about them run once more.
 	const run = `(async () => {
 		for (const d of document.querySelectorAll('details')) { d.open = true; }
-		const r = await axe.run(document, {runOnly: {type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}, resultTypes: ['violations']});
-		return JSON.stringify({passes: r.passes.length, dark: matchMedia('(prefers-color-scheme: dark)').matches,
+		const dark = matchMedia('(prefers-color-scheme: dark)').matches;
+		const rules = dark ? {type: 'rule', values: ['color-contrast', 'link-in-text-block']} : {type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']};
+		const r = await axe.run(document, {runOnly: rules, resultTypes: ['violations'], preload: false});
+		return JSON.stringify({passes: r.passes.length, dark,
 			violations: r.violations.map(v => ({id: v.id, nodes: v.nodes.map(n => n.html.slice(0, 200) + ' ' + (n.any[0]?.message ?? n.failureSummary))}))});
 	})()`
 	type result struct {
@@ -70,7 +73,7 @@ func lookWithAxe(t *testing.T, all []target) {
 				if err := json.Unmarshal([]byte(out), &r); err != nil {
 					t.Fatal(err)
 				}
-				if r.Passes < 5 || r.Dark != (scheme == "dark") {
+				if r.Passes < 1 || scheme == "light" && r.Passes < 5 || r.Dark != (scheme == "dark") {
 					t.Errorf("%s %s: axe looked at little: %d passes, dark %v", at.name, name, r.Passes, r.Dark)
 				}
 				looked++
