@@ -94,7 +94,9 @@ func (s *Set) Index(p Public) ([]byte, error) {
 		}
 	}
 	for _, i := range p.Incidents {
-		v.Open = append(v.Open, m.viewOf(p, i, "", onIndex(len(p.Incidents))))
+		one := m.viewOf(p, i, "", onIndex(len(p.Incidents)))
+		one.Short = len(p.Incidents) > 1
+		v.Open = append(v.Open, one)
 	}
 	v.Works, _ = m.worksOf(p)
 	v.Days = m.days(p)
@@ -270,13 +272,17 @@ func (s *Set) Uptime(p Public) ([]byte, error) {
 		all := sum(c.Record)
 		t := m.tally(name, url, all, p.Weights)
 		if c.Target > 0 {
-			t.Target = m.percentage(c.Target, 3)
+			t.Target = m.promise(c.Target)
 		}
 		whole.Rows = append(whole.Rows, t)
-		for _, cell := range c.Cells {
+		for n, cell := range c.Cells {
 			if len(c.Cells) > 1 {
 				region := cmp.Or(cell.Region.Name, cell.Region.Code)
-				cells.Rows = append(cells.Rows, m.tally(m.say("where.in", name, region), "", sum(cell.Record), p.Weights))
+				t := m.tally(region, "", sum(cell.Record), p.Weights)
+				if n == 0 {
+					t.Heads = name
+				}
+				cells.Rows = append(cells.Rows, t)
 			}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	text "text/template"
@@ -321,7 +322,19 @@ func (s *Set) page(name string, data any) ([]byte, error) {
 	if err := s.html.ExecuteTemplate(out, name, data); err != nil {
 		return nil, named(name, err)
 	}
-	return out.Bytes(), nil
+	return together(out.Bytes()), nil
+}
+
+var unit = regexp.MustCompile(`([0-9]) (%|ms\b|s\b)`)
+
+// together keeps numbers and their units on one line, in what people read of a
+// page.
+func together(page []byte) []byte {
+	from, to := bytes.Index(page, []byte("<main>")), bytes.LastIndex(page, []byte("</main>"))
+	if from < 0 || to < from {
+		return page
+	}
+	return slices.Concat(page[:from], unit.ReplaceAll(page[from:to], []byte("${1}\u00a0${2}")), page[to:])
 }
 
 // named adds the template's name to the errors that do not say it.
