@@ -65,11 +65,6 @@ type folder struct {
 	point func(step string)
 }
 
-// The steps, in their order. Those of a file come once for each.
-var steps = []string{
-	"locked", "swept", "file begun", "file made", "files made", "synced", "compared", "named", "linked", "switched", "pruned",
-}
-
 // publishing is one publication under way.
 type publishing struct {
 	folder

@@ -32,19 +32,7 @@ func greys(name string) bool {
 	return name == fileSummary || name == fileStatus || strings.HasSuffix(name, ".html")
 }
 
-// expires gives until when a file is valid. A page says so itself, if it can grow
-// stale at all; of the rest the manifest beside it does.
-func expires(name string, content []byte, m Manifest) expiry {
-	switch {
-	case isPage(name):
-		return expiry{templates.Expires(content), m.CheckedAt}
-	case greys(name):
-		return expiry{m.ValidUntil, m.CheckedAt}
-	}
-	return expiry{}
-}
-
-// grey gives a file as it is to be read once its time is over. Files for which
+// Grey gives a file as it is to be read once its time is over. Files for which
 // greys is false, and what is none of ours, come back as they are.
 func grey(name string, content []byte, e expiry) []byte {
 	switch base := path.Base(name); {

@@ -45,12 +45,10 @@ func (c *Channel) headers(_ templates.Public, files map[string][]byte) error {
 		"Referrer-Policy", referrerPolicy,
 		"Strict-Transport-Security", transportSecurity,
 		"X-Content-Type-Options", "nosniff")
-	for _, open := range []struct{ pattern, mime string }{
-		{"/*.atom", atomType}, {"/*.ics", icsType}, {"/*.json", jsonType}, {"/*.rss", rssType}, {"/*.svg", svgType},
-	} {
-		rule(open.pattern,
+	for _, ext := range []string{".atom", ".ics", ".json", ".rss", ".svg"} {
+		rule("/*"+ext,
 			"Access-Control-Allow-Origin", "*",
-			"Content-Type", open.mime,
+			"Content-Type", types[ext],
 			"Cross-Origin-Resource-Policy", "cross-origin")
 	}
 	files[fileHeaders] = []byte(b.String())

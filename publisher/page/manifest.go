@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -8,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -97,32 +97,5 @@ func sum(content []byte) string {
 	return hex.EncodeToString(h[:])
 }
 
-const (
-	htmlType = "text/html; charset=utf-8"
-	jsonType = "application/json; charset=utf-8"
-	atomType = "application/atom+xml; charset=utf-8"
-	rssType  = "application/rss+xml; charset=utf-8"
-	svgType  = "image/svg+xml; charset=utf-8"
-	icsType  = "text/calendar; charset=utf-8"
-	textType = "text/plain; charset=utf-8"
-)
-
-// contentType gives what a file is, by the end of its name.
-func contentType(name string) string {
-	switch path.Ext(name) {
-	case ".html":
-		return htmlType
-	case ".json":
-		return jsonType
-	case ".atom":
-		return atomType
-	case ".rss":
-		return rssType
-	case ".svg":
-		return svgType
-	case ".ics":
-		return icsType
-	default:
-		return textType
-	}
-}
+// contentType gives what a file is, also of those that only hosts read.
+func contentType(name string) string { return cmp.Or(typeOf(name), types[".txt"]) }

@@ -2,6 +2,8 @@ package page
 
 import (
 	"path"
+	"slices"
+	"strings"
 
 	"github.com/featuresignals/tocsin/templates"
 )
@@ -62,4 +64,41 @@ func scopes(p templates.Public) []scope {
 		add(scope{folder: folderRegion, name: nameOfRegion(r), region: r.Code}, r.Code)
 	}
 	return all
+}
+
+// types gives the type of a file by how its name ends.
+var types = map[string]string{
+	".html": "text/html; charset=utf-8",
+	".json": "application/json; charset=utf-8",
+	".atom": "application/atom+xml; charset=utf-8",
+	".rss":  "application/rss+xml; charset=utf-8",
+	".svg":  "image/svg+xml; charset=utf-8",
+	".ics":  "text/calendar; charset=utf-8",
+	".txt":  "text/plain; charset=utf-8",
+}
+
+// typeOf gives the type of one of our files, "" if it is none that readers get.
+func typeOf(name string) string { return types[path.Ext(name)] }
+
+// atTop are the documents that there is one of, scoped those that stand at the top
+// and below each component and each region.
+var (
+	atTop = []string{
+		fileSummary, fileStatus, fileComponents, fileIncidents, fileUnresolved, fileWorks, fileUpcoming, fileActive, fileFacts, fileCalendar, fileRobots,
+	}
+	scoped = []string{fileFeed, fileRSS, fileUpdates, fileUpdatesRSS, fileBadge, fileShield}
+)
+
+// isDocument reports whether a name is that of a document: of what is not a page
+// for people to look at.
+func isDocument(name string) bool {
+	folder, base := path.Split(name)
+	if folder == "" {
+		return slices.Contains(atTop, name) || slices.Contains(scoped, name)
+	}
+	kind, key, _ := strings.Cut(strings.TrimSuffix(folder, "/"), "/")
+	if kind == folderComponent || kind == folderRegion {
+		return key != "" && templates.FileName(key) == key && slices.Contains(scoped, base)
+	}
+	return slices.Contains(atTop, name)
 }

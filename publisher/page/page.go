@@ -26,9 +26,8 @@ import (
 	"github.com/featuresignals/tocsin/templates"
 )
 
-// Names of pages that there is one of. Besides them there is
-// incidents/INC-YYYY-NNNN.html for each incident, and what pages.go and names.go
-// have.
+// Names of the pages. Besides them there is incidents/INC-YYYY-NNNN.html for
+// each incident, and what names.go lists.
 const (
 	fileIndex   = "index.html"
 	fileHistory = "history/index.html"
@@ -118,7 +117,7 @@ func (c *Channel) Render(p templates.Public) (map[string][]byte, error) {
 		return nil, err
 	}
 	files := map[string][]byte{}
-	for _, group := range []func(templates.Public, map[string][]byte) error{c.incidents, c.overview, c.machines, c.headers} {
+	for _, group := range []func(templates.Public, map[string][]byte) error{c.incidents, c.overview, c.places, c.programs, c.headers} {
 		if err := group(p, files); err != nil {
 			return nil, err
 		}
@@ -151,18 +150,21 @@ func (c *Channel) incidents(p templates.Public, files map[string][]byte) error {
 
 // overview makes the pages that are about all of it.
 func (c *Channel) overview(p templates.Public, files map[string][]byte) error {
-	if err := add(p, files, map[string]maker{fileIndex: c.t.Index, fileHistory: c.t.History}); err != nil {
-		return err
-	}
-	more, err := c.pages(p)
-	maps.Copy(files, more)
+	return add(p, files, map[string]maker{fileIndex: c.t.Index, fileHistory: c.t.History})
+}
+
+// programs makes what programs read.
+func (c *Channel) programs(p templates.Public, files map[string][]byte) error {
+	documents, err := c.documents(p)
+	maps.Copy(files, documents)
 	return err
 }
 
-// machines makes what programs read.
-func (c *Channel) machines(p templates.Public, files map[string][]byte) error {
-	more, err := c.documents(p)
-	maps.Copy(files, more)
+// places makes the pages of components, regions and months, and the rest that
+// people look at.
+func (c *Channel) places(p templates.Public, files map[string][]byte) error {
+	pages, err := c.pages(p)
+	maps.Copy(files, pages)
 	return err
 }
 

@@ -45,7 +45,7 @@ func loadVersion(root *os.Root, version string, before *snapshot) (*snapshot, er
 	if err != nil {
 		return nil, err
 	}
-	m.Files[fileManifest] = Entry{SHA256: sum(manifest), Size: len(manifest), Type: jsonType}
+	m.Files[fileManifest] = Entry{SHA256: sum(manifest), Size: len(manifest), Type: contentType(fileManifest)}
 	s := &snapshot{version: version, files: make(map[string]*file, len(m.Files))}
 	for name, e := range m.Files {
 		f := &file{name: name, mime: e.Type, hash: e.SHA256}
@@ -97,6 +97,19 @@ func newContent(name string, b []byte) *content {
 		}
 	}
 	return c
+}
+
+// expires gives until when a file is valid. A page says so itself, if it can grow
+// stale at all; of the rest the manifest beside it does.
+func expires(name string, content []byte, m Manifest) expiry {
+	switch {
+	case isPage(name):
+		return expiry{templates.Expires(content), m.CheckedAt}
+	case greys(name):
+		return expiry{m.ValidUntil, m.CheckedAt}
+	default:
+		return expiry{}
+	}
 }
 
 // at gives what a file says at a time, and since when.
