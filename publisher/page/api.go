@@ -128,7 +128,7 @@ func (c *Channel) api(p templates.Public) (map[string][]byte, error) {
 		ID: statuspage.ID("page", p.Organisation), Name: cmp.Or(p.Organisation, p.Title, "Status"), URL: p.URL,
 		TimeZone: "Etc/UTC", UpdatedAt: statuspage.Stamp(changed(p)),
 	}
-	now := apiStatus{Indicator: cmp.Or(p.Indicator, "none"), Description: description(p)}
+	now := apiStatus{Indicator: statuspage.Indicator(p), Description: statuspage.Description(p)}
 	if !slices.Contains(statuspage.Indicators, now.Indicator) {
 		return nil, fmt.Errorf("indicator %q: want one of %s", p.Indicator, strings.Join(statuspage.Indicators, " "))
 	}
@@ -183,21 +183,6 @@ func (c *Channel) api(p templates.Public) (map[string][]byte, error) {
 		files[name] = b
 	}
 	return files, nil
-}
-
-// description is the one sentence for programs to show.
-func description(p templates.Public) string {
-	d := p.Description
-	switch {
-	case d == "" && isClear(p):
-		d = "All Systems Operational"
-	case d == "":
-		d = "Waiting for the first data"
-	}
-	if at := p.Blind.UTC().Format("15:04 UTC"); !p.Blind.IsZero() && !strings.Contains(d, at) {
-		d += ", data delayed since " + at
-	}
-	return d
 }
 
 // parts is the components as the form has them.
