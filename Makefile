@@ -28,7 +28,7 @@ conformance: $(VERIFIER) $(CLIENTS) ## every crash point of every channel, mail 
 	@test -x /usr/sbin/exim4 || (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends exim4-daemon-light)
 	@command -v newsboat >/dev/null && command -v xmllint >/dev/null || (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends newsboat libxml2-utils)
 	@command -v chromium >/dev/null || (apt-get update && apt-get install -y chromium)
-	TOCSIN_CLIENTS_REQUIRED=1 go test ./publisher/page -run 'ClientsThatOthersWrote|AxeFindsWhatIsWrong' -count 1 -v
+	TOCSIN_CLIENTS_REQUIRED=1 go test ./publisher/page -run 'ClientsThatOthersWrote|AxeFindsWhatIsWrong' -count 1 -timeout 30m -v
 	TOCSIN_MTA_REQUIRED=1 go test ./publisher/email -run RealServer -count 1 -v
 	go test ./publisher -run TestConformance -count 1 -v -args -every-point
 
