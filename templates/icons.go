@@ -28,6 +28,7 @@ var shapes = map[string]shape{
 	"unknown": {circle, "M6.1 6.2a1.9 1.9 0 1 1 2.7 1.7c-.5.3-.8.7-.8 1.3M8 11.6v.1", true},
 	"thin":    {circle, "M5 8h.1M8 8h.1M11 8h.1", true},
 	"none":    {circle, "M5.5 8h5", true},
+	"later":   {circle, "M8 4.5V8l2.4 1.6", true},
 }
 
 // tones are the colours of the icon in a browser's tab, which lies on a ground

@@ -25,7 +25,7 @@ func (s *Set) maker(p Public) maker {
 func (m maker) view(root string, watermark bool) View {
 	p := m.p
 	v := View{
-		Public: p, Root: root, Lang: m.lang,
+		Public: p, Root: root, Lang: m.lang, Dir: direction(m.lang),
 		Style: m.set.style, Script: m.set.script, Policy: m.set.policy, Branding: brandOf(p.Brand),
 		StaleIcon:  icon(looks[NoData]),
 		StaleTitle: m.title(m.say("stale.title")),
@@ -42,6 +42,15 @@ func (m maker) view(root string, watermark bool) View {
 		v.Until = iso(p.ValidUntil)
 	}
 	return v
+}
+
+// direction gives "rtl" for languages that are written from the right.
+func direction(lang string) string {
+	base, _, _ := strings.Cut(lang, "-")
+	if slices.Contains([]string{"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"}, base) {
+		return "rtl"
+	}
+	return ""
 }
 
 // title gives a page's title, which begins with what matters most.
@@ -84,7 +93,10 @@ func (s *Set) Index(p Public) ([]byte, error) {
 	v.Keys = keys(m.catalogue, drawn...)
 	v.Groups = m.groups(rows)
 	v.Folded = len(v.Groups) > 1 && len(rows) > fewParts
-	if len(p.Regions) > 1 {
+	watched := slices.ContainsFunc(rows, func(r Row) bool {
+		return slices.ContainsFunc(r.Boxes, func(b Box) bool { return b.Icon != "none" })
+	})
+	if len(p.Regions) > 1 && watched {
 		for _, r := range rows {
 			if len(rows) > 2*fewParts && r.Calm {
 				v.Calm++
@@ -94,7 +106,9 @@ func (s *Set) Index(p Public) ([]byte, error) {
 		}
 	}
 	for _, i := range p.Incidents {
-		v.Open = append(v.Open, m.viewOf(p, i, "", onIndex(len(p.Incidents))))
+		one := m.viewOf(p, i, "", onIndex(len(p.Incidents)))
+		one.Short = len(p.Incidents) > 1
+		v.Open = append(v.Open, one)
 	}
 	v.Works, _ = m.worksOf(p)
 	v.Days = m.days(p)
@@ -270,13 +284,17 @@ func (s *Set) Uptime(p Public) ([]byte, error) {
 		all := sum(c.Record)
 		t := m.tally(name, url, all, p.Weights)
 		if c.Target > 0 {
-			t.Target = m.percentage(c.Target, 3)
+			t.Target = m.promise(c.Target)
 		}
 		whole.Rows = append(whole.Rows, t)
-		for _, cell := range c.Cells {
+		for n, cell := range c.Cells {
 			if len(c.Cells) > 1 {
 				region := cmp.Or(cell.Region.Name, cell.Region.Code)
-				cells.Rows = append(cells.Rows, m.tally(m.say("where.in", name, region), "", sum(cell.Record), p.Weights))
+				t := m.tally(region, "", sum(cell.Record), p.Weights)
+				if n == 0 {
+					t.Heads = name
+				}
+				cells.Rows = append(cells.Rows, t)
 			}
 		}
 	}

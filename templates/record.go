@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -110,7 +111,7 @@ func (w *catalogue) bars(r Record, target float64, weights Weights, today time.T
 	}
 	var b Bars
 	if target > 0 {
-		b.Target = w.percentage(target, 3)
+		b.Target = w.promise(target)
 	}
 	days := newest(r, today)
 	var sum Minutes
@@ -200,6 +201,12 @@ func (w *catalogue) percentage(x float64, digits int) string {
 	return w.say("number.percent", said)
 }
 
+// promise gives a target as it was written: "99.9 %".
+func (w *catalogue) promise(x float64) string {
+	said := strconv.FormatFloat(math.Round(x*1e4)/1e4, 'f', -1, 64)
+	return w.say("number.percent", strings.Replace(said, ".", w.say("number.decimal"), 1))
+}
+
 // uptime gives the figures of some minutes, with a number of digits; ok is false
 // where nothing is known of them.
 func (w *catalogue) uptime(m Minutes, weights Weights, digits int) (up, cover string, ok bool) {
@@ -213,6 +220,7 @@ func (w *catalogue) uptime(m Minutes, weights Weights, digits int) (up, cover st
 
 // Tally is some minutes as a row of figures.
 type Tally struct {
+	Heads     string // a heading above it; "" if none
 	Name, URL string
 	Uptime    string // "" where nothing is known
 	Cover     string
@@ -235,6 +243,9 @@ func (w *catalogue) tally(name, url string, m Minutes, weights Weights) Tally {
 	}
 	return t
 }
+
+// incidentID is what the ID of an incident looks like that has a page.
+var incidentID = regexp.MustCompile(`^INC-[0-9]{4}-[0-9]{4,9}$`)
 
 // DayRow is a day of a record in a table, or several in a row that were alike.
 type DayRow struct {
@@ -270,7 +281,9 @@ func (w *catalogue) table(r Record, weights Weights, today time.Time, root strin
 			sum, row.From, row.Count = sum.And(d.Minutes), d.Date, row.Count+1
 			if !quiet {
 				for _, id := range d.Incidents {
-					row.Incidents = append(row.Incidents, Link{id, root + "incidents/" + id + ".html"})
+					if incidentID.MatchString(id) { // else no file is named by it
+						row.Incidents = append(row.Incidents, Link{id, root + "incidents/" + id + ".html"})
+					}
 				}
 				break
 			}
@@ -296,10 +309,10 @@ func (w *catalogue) ofMonths(r Record, weights Weights, target float64, today ti
 		}
 		t := w.tally(w.month(d.Date), "", sum, weights)
 		if d.Date.UTC().Day() != 1 {
-			t.Name = w.say("uptime.since", t.Name, w.day(d.Date))
+			t.Name = w.say("uptime.from", w.day(d.Date))
 		}
 		if x, ok := sum.Uptime(weights); ok && target > 0 {
-			t.Target = w.percentage(target, 3)
+			t.Target = w.promise(target)
 			switch {
 			case sameMonth(d.Date, today) && x >= target:
 				t.Verdict, t.Mark = w.say("target.sofar"), "ok"
@@ -331,10 +344,7 @@ type Weight struct {
 }
 
 func (w *catalogue) weights(weights Weights) []Weight {
-	share := func(x float64) string {
-		said := strconv.FormatFloat(math.Round(x*1e4)/100, 'f', -1, 64)
-		return w.say("number.percent", strings.Replace(said, ".", w.say("number.decimal"), 1))
-	}
+	share := func(x float64) string { return w.promise(x * 100) }
 	said := func(from, to float64) string {
 		if from == to {
 			return share(from)
@@ -399,7 +409,7 @@ func (w *catalogue) spark(f Figure) (s Spark, ok bool) {
 		}
 		pen = true
 	}
-	s = Spark{Title: w.say("figure.latency", f.Kind), D: b.String(), Span: w.duration(f.Step * time.Duration(len(f.Points)))}
+	s = Spark{Title: w.say("figure.latency", f.Kind), D: b.String(), Span: w.span(f.Step * time.Duration(len(f.Points)))}
 	value := w.seconds
 	if f.Kind == "error_rate" {
 		s.Title = w.say("figure.errors")
@@ -414,6 +424,14 @@ func (w *catalogue) spark(f Figure) (s Spark, ok bool) {
 	}
 	s.Label = w.say("figure.label", s.Title, s.Span, s.Low, s.High)
 	return s, true
+}
+
+// span gives how far a line goes: "24 hours".
+func (w *catalogue) span(d time.Duration) string {
+	if d > time.Hour && d < 72*time.Hour {
+		return w.say("time.hours", int(math.Round(d.Hours())))
+	}
+	return w.duration(d)
 }
 
 // ratio gives a share in percent: "0.08 %".

@@ -321,7 +321,37 @@ func (s *Set) page(name string, data any) ([]byte, error) {
 	if err := s.html.ExecuteTemplate(out, name, data); err != nil {
 		return nil, named(name, err)
 	}
-	return out.Bytes(), nil
+	return together(out.Bytes()), nil
+}
+
+// together keeps numbers and their units on one line, in what people read of a
+// page.
+func together(page []byte) []byte {
+	from, to := bytes.Index(page, []byte("<main>")), bytes.LastIndex(page, []byte("</main>"))
+	if from < 0 || to < from {
+		return page
+	}
+	kept := make([]byte, 0, len(page)+64)
+	kept = append(kept, page[:from]...)
+	for n := from; n < to; n++ {
+		if page[n] == ' ' && isDigit(page[n-1]) && isUnit(page[n+1:to]) {
+			kept = append(kept, "\u00a0"...)
+			continue
+		}
+		kept = append(kept, page[n])
+	}
+	return append(kept, page[to:]...)
+}
+
+func isDigit(b byte) bool { return '0' <= b && b <= '9' }
+
+// isUnit reports whether a text begins with a unit that a number may stand before.
+func isUnit(text []byte) bool {
+	if bytes.HasPrefix(text, []byte("%")) {
+		return true
+	}
+	text = bytes.TrimPrefix(text, []byte("m"))
+	return bytes.HasPrefix(text, []byte("s")) && len(text) > 1 && strings.IndexByte(" .,;<", text[1]) >= 0
 }
 
 // named adds the template's name to the errors that do not say it.

@@ -16,6 +16,7 @@ type View struct {
 
 	Root   string // "" or "../": the way to the folder's top
 	Lang   string // of the words: "en"
+	Dir    string // "rtl" where the language is written so
 	Until  string // ISO 8601; "" if the page never grows stale
 	Style  template.CSS
 	Script template.JS
@@ -168,6 +169,7 @@ type Row struct {
 	Boxes []Box
 	Bars  Bars
 	Calm  bool // all is well, or nothing is claimed
+	Same  bool // all boxes say the same
 }
 
 // Box is one cell as it is shown.
@@ -239,6 +241,7 @@ func (w *catalogue) row(p Public, c Component, root string) Row {
 		}
 		row.Boxes = append(row.Boxes, box)
 	}
+	row.Same = !slices.ContainsFunc(row.Boxes, func(b Box) bool { return b.Look != row.Boxes[0].Look || !b.Since.Equal(row.Boxes[0].Since) })
 	return row
 }
 
@@ -283,13 +286,12 @@ type IncidentView struct {
 	Way     string // round it: "None"
 	HasWay  bool   // there is one
 	Over    bool   // nothing more will be said of it
+	Short   bool   // others stand beside it, so only what matters most is told
 	URL     string
 	IntoURL string // of the incident that it goes on as; "" if none
 	Posts   []Post // newest first
 	More    int    // updates that Posts leaves out
 	Latest  Post
-
-	calm bool // the state is "Monitoring"
 }
 
 // onIndex is how many updates of an incident the first page shows: fewer the
@@ -324,7 +326,6 @@ func (w *catalogue) viewOf(p Public, i Incident, root string, most int) Incident
 	v.Title, v.State, v.Where, v.Data, v.Way = here.Title(), here.Word(), here.Where(), sentence(here.Integrity()), here.Workaround()
 	v.HasWay = oneline(here.Update.Workaround) != "" || oneline(i.Workaround) != ""
 	v.Over = v.Latest.Resolved() || v.Latest.Merged()
-	v.calm = v.Latest.State() == "Monitoring"
 	if v.Tone == "ok" && !v.Over {
 		v.Icon, v.Tone = "info", "info" // well again, and still watched
 	}
@@ -353,7 +354,9 @@ func (w *catalogue) worksOf(p Public) (ahead, done []WorkView) {
 	for _, x := range p.Works {
 		v := WorkView{Work: x, Look: Look{"work." + x.State, "info", "info"}, ID: x.ID}
 		switch x.State {
-		case "in_progress", "scheduled":
+		case "in_progress":
+		case "scheduled":
+			v.Icon = "later"
 		case "completed":
 			v.Icon, v.Tone = "ok", "ok"
 		default:
