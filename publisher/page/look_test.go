@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
@@ -210,11 +211,13 @@ func TestFirstPaint(t *testing.T) {
 		t.Skip("-throttle takes the time for it")
 	}
 	ctx := browser(t)
-	slow := network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{{Latency: 400, DownloadThroughput: 400_000 / 8, UploadThroughput: 400_000 / 8}}}
+	// The command that every version of the browser knows; the package has only the one that takes its place.
+	slower := cdp.Command[map[string]any, struct{}]{Method: "Network.emulateNetworkConditions"}
+	slow := map[string]any{"offline": false, "latency": 400, "downloadThroughput": 400_000 / 8, "uploadThroughput": 400_000 / 8}
 	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := chromedp.Call(ctx, network.EmulateNetworkConditionsByRule, slow); err != nil {
+	if _, err := chromedp.Call(ctx, slower, slow); err != nil {
 		t.Fatal(err)
 	}
 	see(t, ctx, 390, 844, "light")
