@@ -75,7 +75,7 @@ func openPage(t *testing.T, cut func(int, string) bool) place {
 		},
 		shows: func() ([]sighting, error) {
 			var all []sighting
-			names, err := filepath.Glob(filepath.Join(folder, "incidents", "*.html"))
+			names, err := filepath.Glob(filepath.Join(folder, "current", "incidents", "*.html"))
 			for _, name := range names {
 				body, err := os.ReadFile(name)
 				if err != nil {
@@ -95,7 +95,7 @@ func openPage(t *testing.T, cut func(int, string) bool) place {
 				return err
 			}
 			for name, body := range want {
-				got, err := os.ReadFile(filepath.Join(folder, name))
+				got, err := os.ReadFile(filepath.Join(folder, "current", name))
 				if err != nil || !bytes.Equal(got, body) {
 					return fmt.Errorf("%s is not what the board gives (%v)", name, err)
 				}
@@ -127,8 +127,8 @@ func readers(folder string, stop <-chan struct{}) error {
 			return nil
 		case <-time.After(4 * time.Millisecond):
 		}
-		for _, name := range []string{"index.html", "history/index.html", "summary.json", "tocsin.json", "history.atom", "incidents/INC-2026-0001.html"} {
-			body, err := os.ReadFile(filepath.Join(folder, name))
+		for _, name := range []string{"index.html", "history/index.html", "api/v2/summary.json", "api/tocsin/v1/status.json", "history.atom", "incidents/INC-2026-0001.html"} {
+			body, err := os.ReadFile(filepath.Join(folder, "current", name))
 			if errors.Is(err, fs.ErrNotExist) {
 				continue // it was not made yet
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/publisher/email"
@@ -40,7 +41,11 @@ func openChannels(config *rules.Config, set *templates.Set, db *store.DB) ([]pub
 func openChannel(config *rules.Config, c rules.Channel, set *templates.Set, db *store.DB) (publisher.Channel, error) {
 	switch c.Type {
 	case "page":
-		return page.New(c.Name, c.Folder, set), nil
+		brand, err := openBrand(config)
+		if err != nil {
+			return nil, err
+		}
+		return page.New(c.Name, c.Folder, set).Branded(brand), nil
 	case "webhook":
 		return webhook.New(webhook.Config{
 			Name: c.Name, URL: c.URL, Format: c.Format, SecretFile: c.SecretFile, TokenFile: c.TokenFile, Allow: c.Allow, Templates: set,
@@ -75,7 +80,7 @@ func openMail(config *rules.Config, c rules.Channel, set *templates.Set, db *sto
 // openMails makes the channels of mail alone: a command that reads what came back
 // has no business with the secrets of the others.
 func openMails(config *rules.Config, db *store.DB) ([]*email.Channel, error) {
-	set, err := openTemplates(config)
+	set, err := templates.Load(nil) // none of them words a mail
 	if err != nil {
 		return nil, err
 	}
@@ -97,17 +102,25 @@ func openMails(config *rules.Config, db *store.DB) ([]*email.Channel, error) {
 // of mail the pages to unsubscribe from them.
 func public(config *rules.Config, channels []publisher.Channel) http.Handler {
 	folder := page.Handler(pageFolder(config))
+	folder.Refresh() // what was published before is read before anybody asks for it
 	var mails []*email.Channel
 	for _, c := range channels {
-		if m, ok := c.(*email.Channel); ok {
-			mails = append(mails, m)
+		switch c := c.(type) {
+		case *email.Channel:
+			mails = append(mails, c)
+		case *page.Channel:
+			c.Tell(folder.Refresh)
 		}
 	}
 	if len(mails) == 0 {
 		return folder
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/unsubscribe/", email.Handler(mails...))
-	mux.Handle("/", folder)
-	return mux
+	unsubscribe := email.Handler(mails...)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // no mux: it would redirect doubled slashes
+		if strings.HasPrefix(r.URL.Path, "/unsubscribe/") {
+			unsubscribe.ServeHTTP(w, r)
+			return
+		}
+		folder.ServeHTTP(w, r)
+	})
 }

@@ -206,11 +206,15 @@ func live(t *testing.T, config *rules.Config, killer *rand.Rand) outcome {
 		out.events = append(out.events, e)
 	}
 	out.judged = journal(t, filepath.Join(dir, "tocsin.db"))
-	err = filepath.WalkDir(folder, func(path string, d os.DirEntry, err error) error {
+	shown, err := filepath.EvalSymlinks(filepath.Join(folder, "current"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = filepath.WalkDir(shown, func(path string, d os.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
 			var b []byte
 			b, err = os.ReadFile(path)
-			out.page[strings.TrimPrefix(path, folder)] = string(b)
+			out.page[strings.TrimPrefix(path, shown)] = string(b)
 		}
 		return err
 	})

@@ -482,7 +482,7 @@ func TestReloadWhileRunning(t *testing.T) {
 			code, page := r.get(r.public)
 			return code == http.StatusOK && strings.Contains(page, "Other status")
 		})
-		if _, err := os.Stat(r.dir + "/other/index.html"); err != nil {
+		if _, err := os.Stat(r.dir + "/other/current/index.html"); err != nil {
 			t.Error(err)
 		}
 		r.eventually("said", func() bool {

@@ -165,7 +165,7 @@ func TestTemplatesAreReloaded(t *testing.T) {
 	}
 	page := func(words string) func() bool {
 		return func() bool {
-			body, _ := os.ReadFile(dir + "/page/index.html")
+			body, _ := os.ReadFile(dir + "/page/current/index.html")
 			return strings.Contains(string(body), words)
 		}
 	}

@@ -3,234 +3,41 @@ package page
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/mmcdole/gofeed"
 
+	"github.com/featuresignals/tocsin/publisher/page/pagetest"
 	"github.com/featuresignals/tocsin/templates"
 )
 
-// The types below are a strict reader of Statuspage's summary.json, written
-// from its description and not from our writer: unknown keys, missing keys,
-// unknown words and bad times are refused, as its pickiest clients do.
-type (
-	readSummary struct {
-		Page         *readPage         `json:"page"`
-		Components   []readComponent   `json:"components"`
-		Incidents    []readIncident    `json:"incidents"`
-		Maintenances []json.RawMessage `json:"scheduled_maintenances"`
-		Status       *struct {
-			Indicator   string `json:"indicator"`
-			Description string `json:"description"`
-		} `json:"status"`
-	}
-	readPage struct {
-		ID        string `json:"id"`
-		Name      string `json:"name"`
-		URL       string `json:"url"`
-		TimeZone  string `json:"time_zone"`
-		UpdatedAt string `json:"updated_at"`
-	}
-	readComponent struct {
-		ID          string   `json:"id"`
-		Name        string   `json:"name"`
-		Status      string   `json:"status"`
-		CreatedAt   string   `json:"created_at"`
-		UpdatedAt   string   `json:"updated_at"`
-		Position    int      `json:"position"`
-		Description *string  `json:"description"`
-		Showcase    bool     `json:"showcase"`
-		StartDate   *string  `json:"start_date"`
-		GroupID     *string  `json:"group_id"`
-		PageID      string   `json:"page_id"`
-		Group       bool     `json:"group"`
-		OnlyShow    bool     `json:"only_show_if_degraded"`
-		Components  []string `json:"components"`
-	}
-	readIncident struct {
-		ID           string          `json:"id"`
-		Name         string          `json:"name"`
-		PageID       string          `json:"page_id"`
-		Shortlink    string          `json:"shortlink"`
-		Status       string          `json:"status"`
-		Impact       string          `json:"impact"`
-		CreatedAt    string          `json:"created_at"`
-		UpdatedAt    string          `json:"updated_at"`
-		StartedAt    string          `json:"started_at"`
-		MonitoringAt *string         `json:"monitoring_at"`
-		ResolvedAt   *string         `json:"resolved_at"`
-		Updates      []readUpdate    `json:"incident_updates"`
-		Components   []readComponent `json:"components"`
-		Reminder     *string         `json:"reminder_intervals"`
-	}
-	readUpdate struct {
-		ID         string `json:"id"`
-		IncidentID string `json:"incident_id"`
-		Status     string `json:"status"`
-		Body       string `json:"body"`
-		CreatedAt  string `json:"created_at"`
-		UpdatedAt  string `json:"updated_at"`
-		DisplayAt  string `json:"display_at"`
-		Affected   []struct {
-			Code string `json:"code"`
-			Name string `json:"name"`
-			Old  string `json:"old_status"`
-			New  string `json:"new_status"`
-		} `json:"affected_components"`
-		Deliver bool    `json:"deliver_notifications"`
-		Tweet   *string `json:"custom_tweet"`
-		TweetID *string `json:"tweet_id"`
-	}
-)
-
-var (
-	millis        = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`)
-	onIncident    = []string{"investigating", "identified", "monitoring", "resolved", "postmortem"}
-	onImpact      = []string{"none", "minor", "major", "critical", "maintenance"}
-	onComponent   = []string{"operational", "degraded_performance", "partial_outage", "major_outage", "under_maintenance"}
-	componentKeys = strings.Fields("id name status created_at updated_at position description showcase start_date group_id page_id group only_show_if_degraded")
-	incidentKeys  = strings.Fields("id name status created_at updated_at monitoring_at resolved_at impact shortlink started_at page_id incident_updates components reminder_intervals")
-	updateKeys    = strings.Fields("id status body incident_id created_at updated_at display_at affected_components deliver_notifications custom_tweet tweet_id")
-)
-
-// readStrictly reads a summary as a picky client does.
-func readStrictly(b []byte) (*readSummary, error) {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	var s readSummary
-	if err := d.Decode(&s); err != nil {
-		return nil, err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, errors.New("more than one document")
-	}
-	var raw struct {
-		Components []map[string]json.RawMessage `json:"components"`
-		Incidents  []map[string]json.RawMessage `json:"incidents"`
-	}
-	if err := json.Unmarshal(b, &raw); err != nil {
-		return nil, err
-	}
-	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	has := func(what string, object map[string]json.RawMessage, keys []string) {
-		for _, k := range keys {
-			if _, ok := object[k]; !ok {
-				bad("%s lacks %s", what, k)
-			}
+func TestTheAPIIsReadByAStrictClient(t *testing.T) {
+	for name := range samples() {
+		if err := readAll(rendered(t, name)); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if s.Page == nil || s.Status == nil || s.Components == nil || s.Incidents == nil || s.Maintenances == nil {
-		return nil, errors.New("one of the five keys is missing or null")
-	}
-	when := func(what string, times ...string) {
-		for _, t := range times {
-			if !millis.MatchString(t) {
-				bad("%s: time %q", what, t)
-			}
+	for name, p := range pagetest.All() {
+		if err := readAll(documents(t, p)); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
-	word := func(what, got string, allowed []string) {
-		if !slices.Contains(allowed, got) {
-			bad("%s: %q is none of %v", what, got, allowed)
-		}
-	}
-	if len(s.Page.ID) != 12 || s.Page.Name == "" || s.Page.TimeZone != "Etc/UTC" {
-		bad("page: %+v", s.Page)
-	}
-	when("page", s.Page.UpdatedAt)
-	word("indicator", s.Status.Indicator, onImpact)
-	components := func(list []readComponent) {
-		ids := map[string]bool{}
-		for _, c := range list {
-			if ids[c.ID] || len(c.ID) != 12 || c.Name == "" || c.PageID != s.Page.ID {
-				bad("component %+v", c)
-			}
-			ids[c.ID] = true
-			when(c.Name, c.CreatedAt, c.UpdatedAt)
-			word(c.Name, c.Status, onComponent)
-			if c.StartDate != nil {
-				if _, err := time.Parse(time.DateOnly, *c.StartDate); err != nil {
-					bad("%s: %w", c.Name, err)
-				}
-			}
-		}
-		for _, c := range list {
-			if c.GroupID != nil && !ids[*c.GroupID] {
-				bad("%s: its group is not listed", c.Name)
-			}
-			for _, id := range c.Components {
-				if !ids[id] {
-					bad("%s: its member %s is not listed", c.Name, id)
-				}
-			}
-			if c.Group != (c.Components != nil) {
-				bad("%s: the key components is there for groups and only for them", c.Name)
-			}
-		}
-	}
-	components(s.Components)
-	for _, c := range raw.Components {
-		has("component", c, componentKeys)
-	}
-	for n, i := range s.Incidents {
-		has("incident", raw.Incidents[n], incidentKeys)
-		when(i.ID, i.CreatedAt, i.UpdatedAt, i.StartedAt)
-		for _, t := range []*string{i.MonitoringAt, i.ResolvedAt} {
-			if t != nil {
-				when(i.ID, *t)
-			}
-		}
-		word(i.ID, i.Status, onIncident[:3])
-		word(i.ID, i.Impact, onImpact)
-		components(i.Components)
-		var updates []map[string]json.RawMessage
-		if err := json.Unmarshal(raw.Incidents[n]["incident_updates"], &updates); err != nil || len(updates) == 0 {
-			bad("%s: no updates", i.ID)
-		}
-		before := "9999"
-		for m, u := range i.Updates {
-			has("update", updates[m], updateKeys)
-			when(u.ID, u.CreatedAt, u.UpdatedAt, u.DisplayAt)
-			word(u.ID, u.Status, onIncident)
-			if u.CreatedAt > before {
-				bad("%s: the updates are not newest first", i.ID)
-			}
-			before = u.CreatedAt
-			if u.Body == "" || u.IncidentID != i.ID || u.Affected != nil && len(u.Affected) == 0 {
-				bad("update %+v", u)
-			}
-			for _, a := range u.Affected {
-				word(a.Name, a.Old, onComponent)
-				word(a.Name, a.New, onComponent)
-			}
-		}
-	}
-	return &s, errors.Join(errs...)
 }
 
-func TestSummaryIsReadByAStrictClient(t *testing.T) {
-	for name := range samples() {
-		s, err := readStrictly(rendered(t, name)["summary.json"])
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		if s.Status.Description == "" {
-			t.Errorf("%s: no description", name)
-		}
+// documents makes the files that are not pages for people.
+func documents(t testing.TB, p templates.Public) map[string][]byte {
+	t.Helper()
+	files, err := New("status", "", load(t)).documents(p)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return files
 }
 
 func TestSummaryTellsWhatHappens(t *testing.T) {
-	s, err := readStrictly(render(t, p0())["summary.json"])
+	s, err := readSummary(render(t, p0())["api/v2/summary.json"])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +62,7 @@ func TestSummaryTellsWhatHappens(t *testing.T) {
 	if i.Status != "investigating" || i.Impact != "major" || i.StartedAt != "2026-05-20T09:58:00.000Z" || i.ResolvedAt != nil || len(i.Updates) != 3 {
 		t.Errorf("the incident is %+v", i)
 	}
-	if first := i.Updates[2]; len(first.Affected) != 1 || first.Affected[0].Old != "operational" || first.Affected[0].New != "partial_outage" {
+	if first := i.Updates[2]; first.Affected == nil || (*first.Affected)[0].Old != "operational" || (*first.Affected)[0].New != "partial_outage" {
 		t.Errorf("the first update affects %+v", first.Affected)
 	}
 	if i.Updates[0].Affected != nil {
@@ -270,7 +77,7 @@ func TestSummaryTellsWhatHappens(t *testing.T) {
 // so the statuses have to stay as they were known last.
 func TestMissingDataIsNotHealth(t *testing.T) {
 	p := blind()
-	s, err := readStrictly(render(t, p)["summary.json"])
+	s, err := readSummary(render(t, p)["api/v2/summary.json"])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,13 +96,13 @@ func TestMissingDataIsNotHealth(t *testing.T) {
 	}
 
 	p.Description = "Partial System Outage"
-	if s, _ := readStrictly(render(t, p)["summary.json"]); s.Status.Description != "Partial System Outage, data delayed since 10:20 UTC" {
+	if s, _ := readSummary(render(t, p)["api/v2/summary.json"]); s.Status.Description != "Partial System Outage, data delayed since 10:20 UTC" {
 		t.Errorf("the description is %q", s.Status.Description)
 	}
 }
 
 func TestWhatWasNeverHeardOfIsNotClaimed(t *testing.T) {
-	s, err := readStrictly(render(t, quiet())["summary.json"])
+	s, err := readSummary(render(t, quiet())["api/v2/summary.json"])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,7 +127,7 @@ func TestOwnDocumentHasTheFactsThatSummaryCannotHold(t *testing.T) {
 			NextUpdateBy time.Time `json:"next_update_by"`
 		} `json:"incidents"`
 	}
-	if err := json.Unmarshal(render(t, blind())["tocsin.json"], &d); err != nil {
+	if err := json.Unmarshal(render(t, blind())["api/tocsin/v1/status.json"], &d); err != nil {
 		t.Fatal(err)
 	}
 	if !d.ValidUntil.Equal(today(10, 47)) || !d.NoDataSince.Equal(today(10, 20)) || !d.Incidents[0].NextUpdateBy.Equal(today(11, 2)) {
@@ -329,7 +136,7 @@ func TestOwnDocumentHasTheFactsThatSummaryCannotHold(t *testing.T) {
 	if cell := d.Components[0].Regions[0]; cell.Status != templates.NoData || !cell.Since.Equal(today(10, 20)) {
 		t.Errorf("the cell is %+v", cell)
 	}
-	if b := render(t, fine())["tocsin.json"]; bytes.Contains(b, []byte("0001-01-01")) || bytes.Contains(b, []byte("no_data_since")) {
+	if b := render(t, fine())["api/tocsin/v1/status.json"]; bytes.Contains(b, []byte("0001-01-01")) || bytes.Contains(b, []byte("no_data_since")) {
 		t.Errorf("times that nobody knows are printed:\n%s", b)
 	}
 }

@@ -1,271 +1,228 @@
 package page
 
 import (
-	"bytes"
-	"cmp"
-	"compress/gzip"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
-	"io"
-	"io/fs"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/featuresignals/tocsin/templates"
 )
 
-// Handler serves the page that is kept in folder to the public: only its own
-// files, read only, no listing of folders. It greys a page that has outlived
-// its time, so that readers are told even when nothing writes the folder any
-// more. The folder need not be there yet.
-func Handler(folder string) http.Handler {
-	return &server{folder: folder, now: time.Now, cache: map[string]*answer{}}
+// Handler serves the page that is kept in folder to the public, from memory:
+// always all of one version, only its own files, read only. It greys what has
+// outlived its time, so that readers are told even when nothing writes the folder
+// any more. The folder need not be there yet.
+func Handler(folder string) *Server {
+	return &Server{folder: folder, now: time.Now, began: time.Now()}
 }
 
-type server struct {
+// Server is what Handler makes.
+type Server struct {
 	folder string
 	now    func() time.Time
+	began  time.Time
 
-	mu    sync.Mutex // guards cache
-	cache map[string]*answer
+	snap   atomic.Pointer[snapshot] // nil until there is a page
+	looked atomic.Int64             // when the link was looked at last, since began
+
+	mu     sync.Mutex // held by the one who loads; guards what follows
+	broken string     // a version that could not be loaded
+	tried  time.Time  // when
 }
 
-// answer is one file, ready to be sent.
-type answer struct {
-	size     int64
-	modified time.Time // of the file
-	until    time.Time // zero: it never expires
-	stale    bool      // shown as expired
+// lookEvery is how often the link is looked at where nobody says that it moved.
+const lookEvery = time.Second
 
-	shown       time.Time // Last-Modified; zero: none is sent
-	plain       []byte
-	zipped      []byte
-	etag        string // without quotes
-	contentType string
-	policy      string
+// Refresh shows what the folder holds now. It is called by whoever knows that
+// something was published; without it readers see that within a second.
+func (s *Server) Refresh() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refresh()
 }
 
-// cached bounds how many files are kept in memory.
-const cached = 64
-
-const (
-	htmlType = "text/html; charset=utf-8"
-	jsonType = "application/json; charset=utf-8"
-	atomType = "application/atom+xml; charset=utf-8"
-)
-
-// route gives the file behind a path, and its type. Only names that we write
-// have one.
-func route(path string) (file, contentType string) {
-	switch path {
-	case "/", "/index.html":
-		return fileIndex, htmlType
-	case "/history", "/history/", "/history/index.html":
-		return fileHistory, htmlType
-	case "/history.atom":
-		return fileFeed, atomType
-	case "/summary.json", "/api/v2/summary.json", "//api/v2/summary.json": // some clients double the slash
-		return fileSummary, jsonType
-	case "/tocsin.json":
-		return fileTocsin, jsonType
+// refresh loads the version that the link leads to, if it is not the one that is
+// shown. One that cannot be loaded changes nothing: readers go on with what they
+// have, which says until when it holds.
+func (s *Server) refresh() {
+	s.looked.Store(int64(time.Since(s.began)))
+	root, err := os.OpenRoot(s.folder)
+	if err != nil {
+		return
 	}
-	if name, ok := strings.CutPrefix(path, "/incidents/"); ok {
-		if id := strings.TrimSuffix(name, ".html"); incidentID.MatchString(id) {
-			return "incidents/" + id + ".html", htmlType
+	defer root.Close()
+	for range 3 { // the link can move on, and what it led to be removed, meanwhile
+		version, err := shown(root)
+		before := s.snap.Load()
+		if err != nil || version == "" || before != nil && before.version == version {
+			return
+		}
+		if version == s.broken && time.Since(s.tried) < lookEvery {
+			return // it would have to be read again for each reader
+		}
+		next, err := loadVersion(root, version, before)
+		if err == nil {
+			s.broken = ""
+			s.snap.Store(next)
+			return
+		}
+		s.broken, s.tried = version, time.Now()
+	}
+}
+
+// current gives the version to show, nil if there is none yet.
+func (s *Server) current() *snapshot {
+	if snap := s.snap.Load(); snap != nil {
+		if time.Since(s.began)-time.Duration(s.looked.Load()) >= lookEvery && s.mu.TryLock() {
+			defer s.mu.Unlock()
+			s.refresh()
+			return s.snap.Load()
+		}
+		return snap
+	}
+	s.Refresh()
+	return s.snap.Load()
+}
+
+// find gives the file behind a path, or the path, relative to that one, that it
+// is found at.
+func (s *snapshot) find(path string) (f *file, elsewhere string) {
+	for strings.Contains(path, "//") { // some clients double the slash
+		path = strings.ReplaceAll(path, "//", "/")
+	}
+	name, ok := strings.CutPrefix(path, "/")
+	if !ok {
+		return nil, ""
+	}
+	if name == "" || strings.HasSuffix(name, "/") {
+		if f := s.files[name+fileIndex]; f != nil {
+			return f, ""
 		}
 	}
-	return "", ""
+	if f := s.files[name]; f != nil {
+		return f, ""
+	}
+	if id, ok := strings.CutPrefix(name, "incidents/"); ok {
+		if f := s.files[name+".html"]; f != nil {
+			return f, ""
+		}
+		if short := strings.TrimSuffix(id, "/"); incidentID.MatchString(short) && s.files["incidents/"+short+".html"] != nil {
+			return nil, "../" + short + ".html"
+		}
+	}
+	// A folder without its slash: the links on its page would lead astray.
+	if s.files[name+"/"+fileIndex] != nil {
+		return nil, name[strings.LastIndexByte(name, '/')+1:] + "/"
+	}
+	return nil, ""
 }
 
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'")
+	h["X-Content-Type-Options"] = []string{"nosniff"}
+	h["Referrer-Policy"] = []string{referrerPolicy}
+	h["Permissions-Policy"] = []string{permissionsPolicy}
+	h["Content-Security-Policy"] = []string{nothing}
 	if r.TLS != nil {
-		h.Set("Strict-Transport-Security", "max-age=31536000")
+		h["Strict-Transport-Security"] = []string{transportSecurity}
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		h.Set("Allow", "GET, HEAD")
-		http.Error(w, "only GET and HEAD are answered here", http.StatusMethodNotAllowed)
-		return
-	}
-	file, contentType := route(r.URL.Path)
-	if file == "" {
-		http.Error(w, "there is no such page", http.StatusNotFound)
-		return
-	}
-	a, err := s.answer(file, contentType)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(file, "incidents/"):
-		http.Error(w, "there is no such incident", http.StatusNotFound)
-		return
-	case err != nil:
+	snap := s.current()
+	if snap == nil {
 		h.Set("Retry-After", "15")
 		h.Set("Cache-Control", "no-store")
 		http.Error(w, "this page has not been made yet: please try again in a moment", http.StatusServiceUnavailable)
 		return
 	}
-	a.send(w, r)
+	f, elsewhere := snap.find(r.URL.Path)
+	switch {
+	case r.Method == http.MethodOptions && f != nil && !isPage(f.name):
+		allow(w)
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		h.Set("Allow", "GET, HEAD")
+		http.Error(w, "only GET and HEAD are answered here", http.StatusMethodNotAllowed)
+	case elsewhere != "":
+		h.Set("Cache-Control", cacheControl)
+		h.Set("Location", elsewhere)
+		w.WriteHeader(http.StatusMovedPermanently)
+	case f != nil:
+		f.send(w, r, s.now(), http.StatusOK)
+	case snap.files[fileMissing] != nil:
+		snap.files[fileMissing].send(w, r, s.now(), http.StatusNotFound)
+	default:
+		h.Set("Cache-Control", cacheControl)
+		http.Error(w, "there is no such page", http.StatusNotFound)
+	}
 }
 
-// send answers with the file, or with 304 if the reader has it already.
-func (a *answer) send(w http.ResponseWriter, r *http.Request) {
+// allow answers a browser that asks whether another site may ask.
+func allow(w http.ResponseWriter) {
 	h := w.Header()
-	h.Set("Content-Type", a.contentType)
-	h.Set("Cache-Control", "public, max-age=15, s-maxage=30, stale-while-revalidate=60, stale-if-error=86400")
-	h.Set("Vary", "Accept-Encoding")
-	if a.contentType != htmlType {
-		h.Set("Access-Control-Allow-Origin", "*")
-	}
-	if a.policy != "" {
-		h.Set("Content-Security-Policy", a.policy+"; frame-ancestors 'none'")
-	}
-	body, etag := a.plain, a.etag
-	if acceptsGzip(r.Header.Get("Accept-Encoding")) {
-		h.Set("Content-Encoding", "gzip")
-		body, etag = a.zipped, a.etag+"-gz"
-	}
-	h.Set("ETag", `"`+etag+`"`)
-	// Parts of such small files are of no use, and a part of a compressed one
-	// is a trap.
-	r = r.Clone(r.Context())
-	r.Header.Del("Range")
-	http.ServeContent(w, r, "", a.shown, bytes.NewReader(body))
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD")
+	h.Set("Access-Control-Allow-Headers", "If-None-Match, If-Modified-Since, Cache-Control")
+	h.Set("Access-Control-Max-Age", "86400")
+	w.WriteHeader(http.StatusNoContent)
 }
 
-// acceptsGzip reports whether a reader takes gzip.
-func acceptsGzip(header string) bool {
-	for coding := range strings.SplitSeq(header, ",") {
-		name, q, _ := strings.Cut(coding, ";")
-		if strings.TrimSpace(strings.ToLower(name)) != "gzip" {
-			continue
+// send answers with the file, or with 304 if the reader has it already. Parts are
+// not sent: of such small files they are of no use, and a part of a compressed one
+// is a trap.
+func (f *file) send(w http.ResponseWriter, r *http.Request, now time.Time, status int) {
+	c, since := f.at(now)
+	how := accepted(r.Header.Get("Accept-Encoding"))
+	etag := `"` + c.etag + how.suffix() + `"`
+	h := w.Header()
+	h["Cache-Control"] = []string{cacheControl}
+	h["Content-Security-Policy"] = []string{c.policy}
+	h["Vary"] = []string{"Accept-Encoding"}
+	if isPage(f.name) {
+		h["Cross-Origin-Opener-Policy"] = []string{"same-origin"}
+		h["Cross-Origin-Resource-Policy"] = []string{"same-origin"}
+	} else {
+		h["Access-Control-Allow-Origin"] = []string{"*"}
+		h["Access-Control-Expose-Headers"] = []string{"ETag"}
+		h["Cross-Origin-Resource-Policy"] = []string{"cross-origin"}
+	}
+	if status == http.StatusOK {
+		h["Etag"] = []string{etag}
+		modified := ""
+		if !since.After(now) { // else it is ahead of the clock, to differ from what was there in the same second
+			modified = since.UTC().Format(http.TimeFormat)
+			h["Last-Modified"] = []string{modified}
 		}
-		q = strings.ReplaceAll(strings.ToLower(q), " ", "")
-		return strings.Trim(strings.TrimPrefix(q, "q="), "0.") != "" || !strings.HasPrefix(q, "q=")
-	}
-	return false
-}
-
-// answer gives a file as it is to be sent now.
-func (s *server) answer(file, contentType string) (*answer, error) {
-	root, err := os.OpenRoot(s.folder)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	f, err := root.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	now := s.now()
-
-	s.mu.Lock()
-	a := s.cache[file]
-	s.mu.Unlock()
-	if a != nil && a.size == info.Size() && a.modified.Equal(info.ModTime()) && a.stale == a.expiry(root, file).before(now) {
-		return a, nil
-	}
-
-	content, err := io.ReadAll(f)
-	if err != nil {
-		return nil, err
-	}
-	a = &answer{size: info.Size(), modified: info.ModTime(), shown: info.ModTime(), contentType: contentType, until: templates.Expires(content)}
-	if e := a.expiry(root, file); e.before(now) {
-		a.stale = true
-		if file == fileSummary {
-			content = greySummary(content, e)
-		} else {
-			content, a.shown = templates.Grey(content), a.until
+		if has(r.Header, etag, since, modified != "") {
+			w.WriteHeader(http.StatusNotModified)
+			return
 		}
 	}
-	if file == fileSummary {
-		a.shown = time.Time{} // it greys and recovers without a change of the file: only its hash tells
+	body := c.as(how)
+	if how != plain {
+		h["Content-Encoding"] = []string{how.name()}
 	}
-	a.plain = content
-	a.zipped, err = zip(content)
-	if err != nil {
-		return nil, err
+	h["Content-Type"] = []string{f.mime}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // who is gone needs no answer
 	}
-	sum := sha256.Sum256(content)
-	a.etag = hex.EncodeToString(sum[:16])
-	if contentType == htmlType {
-		a.policy = templates.Policy(content)
-	}
-
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.cache) >= cached {
-		clear(s.cache)
-	}
-	s.cache[file] = a
-	return a, nil
 }
 
-// expiry is until when a file is valid, and up to when its data go.
-type expiry struct{ until, checked time.Time }
-
-func (e expiry) before(now time.Time) bool { return !e.until.IsZero() && now.After(e.until) }
-
-// expiry gives until when a file may be shown as it is. A page says so itself;
-// the summary's form has no place for it, and so the file beside it is asked.
-func (a *answer) expiry(root *os.Root, file string) expiry {
-	if file != fileSummary {
-		return expiry{until: a.until}
+// has reports whether a reader has what would be sent: by its tag, or, if it sent
+// none, by its time.
+func has(h http.Header, etag string, since time.Time, dated bool) bool {
+	if tags := h["If-None-Match"]; len(tags) > 0 {
+		for _, list := range tags {
+			for tag := range strings.SplitSeq(list, ",") {
+				tag = strings.TrimSpace(tag)
+				if tag == "*" || strings.TrimPrefix(tag, "W/") == etag { // ours hold no comma
+					return true
+				}
+			}
+		}
+		return false
 	}
-	var d struct {
-		ValidUntil time.Time `json:"valid_until"`
-		CheckedAt  time.Time `json:"checked_at"`
-	}
-	b, err := root.ReadFile(fileTocsin)
-	if err != nil || json.Unmarshal(b, &d) != nil {
-		return expiry{}
-	}
-	return expiry{d.ValidUntil, d.CheckedAt}
-}
-
-// greySummary gives the summary as it is to be read once its time is over: the
-// statuses that were known last, and a description that says so.
-func greySummary(content []byte, e expiry) []byte {
-	var s map[string]json.RawMessage
-	var status summaryStatus
-	if json.Unmarshal(content, &s) != nil || json.Unmarshal(s["status"], &status) != nil {
-		return content
-	}
-	status.Description = "No fresh data since " + cmp.Or(e.checked, e.until).UTC().Format("15:04 UTC")
-	var err error
-	if s["status"], err = json.Marshal(status); err != nil {
-		return content
-	}
-	b, err := encode(s)
-	if err != nil {
-		return content
-	}
-	return b
-}
-
-func zip(content []byte) ([]byte, error) {
-	var b bytes.Buffer
-	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := z.Write(content); err != nil {
-		return nil, err
-	}
-	if err := z.Close(); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
+	at, err := http.ParseTime(h.Get("If-Modified-Since"))
+	return err == nil && dated && !since.After(at)
 }

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/andybalholm/brotli"
+
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/templates"
 )
@@ -23,16 +25,22 @@ import (
 type site struct {
 	t *testing.T
 	c *Channel
-	h *server
+	h *Server
 }
 
 func serve(t *testing.T, p templates.Public) *site {
 	t.Helper()
 	folder := t.TempDir()
-	h := Handler(folder).(*server)
-	s := &site{t, New("status", folder, load(t)), h}
+	s := newSite(t, folder)
 	s.clock(p.Rendered)
 	s.publish(p)
+	return s
+}
+
+// newSite is a channel and a server that hears of what it publishes.
+func newSite(t *testing.T, folder string) *site {
+	s := &site{t, New("status", folder, load(t)), Handler(folder)}
+	s.c.Tell(s.h.Refresh)
 	return s
 }
 
@@ -68,22 +76,28 @@ func body(t *testing.T, r *http.Response) string {
 
 func TestHandlerServesItsFilesAndNothingElse(t *testing.T) {
 	s := serve(t, p1())
-	if err := os.WriteFile(filepath.Join(s.c.folder, "secret.html"), []byte("secret"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(s.c.folder, "current", "secret.html"), []byte("secret"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
 		"/":                             "text/html",
 		"/index.html":                   "text/html",
-		"/history":                      "text/html",
 		"/history/":                     "text/html",
 		"/history/index.html":           "text/html",
 		"/incidents/INC-2026-0008":      "text/html",
 		"/incidents/INC-2026-0008.html": "text/html",
 		"/history.atom":                 "application/atom+xml",
-		"/summary.json":                 "application/json",
-		"/tocsin.json":                  "application/json",
+		"/history.rss":                  "application/rss+xml",
+		"/components/api/updates.atom":  "application/atom+xml",
+		"/regions/eu/updates.rss":       "application/rss+xml",
+		"/regions/eu/badge.svg":         "image/svg+xml",
+		"/badge.json":                   "application/json",
+		"/maintenance.ics":              "text/calendar",
+		"/robots.txt":                   "text/plain",
+		"/api/tocsin/v1/status.json":    "application/json",
 		"/api/v2/summary.json":          "application/json",
 		"//api/v2/summary.json":         "application/json",
+		"/api//v2/incidents.json":       "application/json",
 	} {
 		r := s.get("GET", path)
 		if r.StatusCode != 200 || !strings.HasPrefix(r.Header.Get("Content-Type"), want) {
@@ -112,8 +126,9 @@ func TestHandlerServesItsFilesAndNothingElse(t *testing.T) {
 
 func TestHandlerLetsReadersKeepWhatTheyHave(t *testing.T) {
 	s := serve(t, p1())
-	for _, path := range []string{"/", "/summary.json", "/history.atom"} {
+	for _, path := range []string{"/", "/api/v2/summary.json", "/history.atom"} {
 		full := s.get("GET", path)
+		var err error
 		content, etag := body(t, full), full.Header.Get("ETag")
 		if !regexp.MustCompile(`^"[0-9a-f]{32}"$`).MatchString(etag) {
 			t.Errorf("%s: the tag %s is not a strong one", path, etag)
@@ -124,7 +139,7 @@ func TestHandlerLetsReadersKeepWhatTheyHave(t *testing.T) {
 		if again := s.get("GET", path).Header.Get("ETag"); again != etag {
 			t.Errorf("%s: the tag moved from %s to %s", path, etag, again)
 		}
-		for _, have := range []string{etag, `"other", ` + etag, "*"} {
+		for _, have := range []string{etag, `"other", ` + etag, "*", "W/" + etag, `W/"a",W/` + etag + `, "b"`} {
 			r := s.get("GET", path, "If-None-Match", have)
 			if r.StatusCode != 304 || body(t, r) != "" {
 				t.Errorf("%s: %d for a reader that has %s, want 304 without a body", path, r.StatusCode, have)
@@ -140,24 +155,39 @@ func TestHandlerLetsReadersKeepWhatTheyHave(t *testing.T) {
 			t.Errorf("%s: a part was sent", path)
 		}
 
-		zipped := s.get("GET", path, "Accept-Encoding", "br, gzip;q=0.8")
-		if zipped.Header.Get("Content-Encoding") != "gzip" || zipped.Header.Get("ETag") == etag {
-			t.Errorf("%s: not compressed, or under the same tag: %v", path, zipped.Header)
+		tags := map[string]bool{etag: true}
+		for header, want := range map[string]string{
+			"gzip, deflate, br, zstd": "br", "br": "br", "BR;q=0.1, gzip": "br", "gzip": "gzip", "gzip;q=0.8, br;q=0": "gzip", "GZIP ; q=1.0": "gzip",
+		} {
+			packed := s.get("GET", path, "Accept-Encoding", header)
+			if packed.Header.Get("Content-Encoding") != want || packed.Header.Get("Vary") != "Accept-Encoding" {
+				t.Errorf("%s: for a reader that takes %q: %v, want %s", path, header, packed.Header, want)
+			}
+			tags[packed.Header.Get("ETag")] = true
+			var z io.Reader = brotli.NewReader(packed.Body)
+			if want == "gzip" {
+				if z, err = gzip.NewReader(packed.Body); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if b, err := io.ReadAll(z); err != nil || string(b) != content {
+				t.Errorf("%s: the compressed content differs: %v", path, err)
+			}
+			if r := s.get("GET", path, "Accept-Encoding", header, "If-None-Match", packed.Header.Get("ETag")); r.StatusCode != 304 || r.Header.Get("Content-Encoding") != "" {
+				t.Errorf("%s: %d for a reader that has it compressed", path, r.StatusCode)
+			}
 		}
-		z, err := gzip.NewReader(zipped.Body)
-		if err != nil {
-			t.Fatal(err)
+		if len(tags) != 3 {
+			t.Errorf("%s: the tags of three forms are %v", path, tags)
 		}
-		if b, err := io.ReadAll(z); err != nil || string(b) != content {
-			t.Errorf("%s: the compressed content differs: %v", path, err)
-		}
-		for _, header := range []string{"", "br", "gzip;q=0", "identity"} {
+		for _, header := range []string{"", "deflate, zstd", "gzip;q=0", "br;q=0.000, gzip; q=0", "identity", "gzipped", "*;q=0"} {
 			if r := s.get("GET", path, "Accept-Encoding", header); r.Header.Get("Content-Encoding") != "" {
 				t.Errorf("%s: compressed for a reader that takes %q", path, header)
 			}
 		}
 	}
 
+	s.clock(time.Now().Add(time.Minute))
 	modified := s.get("GET", "/").Header.Get("Last-Modified")
 	if r := s.get("GET", "/", "If-Modified-Since", modified); modified == "" || r.StatusCode != 304 {
 		t.Errorf("%d for a reader that has it since %q", r.StatusCode, modified)
@@ -170,7 +200,7 @@ func TestHandlerAllowsJustTheStyleAndScriptOfThePage(t *testing.T) {
 	s := serve(t, p1())
 	for _, now := range []time.Time{today(10, 43), today(12, 0)} {
 		s.clock(now)
-		for _, path := range []string{"/", "/history", "/incidents/INC-2026-0008", "/incidents/INC-2026-0007"} {
+		for _, path := range []string{"/", "/history/", "/incidents/INC-2026-0008", "/incidents/INC-2026-0007"} {
 			r := s.get("GET", path)
 			policy, page := r.Header.Get("Content-Security-Policy"), body(t, r)
 			for _, want := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"} {
@@ -190,7 +220,7 @@ func TestHandlerAllowsJustTheStyleAndScriptOfThePage(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"/", "/summary.json", "/nowhere"} {
+	for _, path := range []string{"/", "/api/v2/summary.json", "/nowhere"} {
 		h := s.get("GET", path).Header
 		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || h.Get("Content-Security-Policy") == "" {
 			t.Errorf("%s: headers %v", path, h)
@@ -207,7 +237,7 @@ func TestHandlerGreysAStalePage(t *testing.T) {
 	if b := body(t, fresh); !strings.Contains(b, `class="fresh"`) || !strings.Contains(b, ">All systems operational – ") {
 		t.Fatal("the page is not fresh to begin with")
 	}
-	freshSummary := s.get("GET", "/summary.json")
+	freshSummary := s.get("GET", "/api/v2/summary.json")
 
 	s.clock(p.ValidUntil)
 	if r := s.get("GET", "/", "If-None-Match", fresh.Header.Get("ETag")); r.StatusCode != 304 {
@@ -227,7 +257,7 @@ func TestHandlerGreysAStalePage(t *testing.T) {
 	if got := stale.Header.Get("Last-Modified"); got != p.ValidUntil.Format(http.TimeFormat) {
 		t.Errorf("it was last modified at %s, want when it grew stale", got)
 	}
-	if b := body(t, s.get("GET", "/history")); !strings.Contains(b, `class="stale"`) {
+	if b := body(t, s.get("GET", "/history/")); !strings.Contains(b, `class="stale"`) {
 		t.Error("the history is not grey")
 	}
 	if b := body(t, s.get("GET", "/incidents/INC-2026-0007")); !strings.Contains(b, `class="fresh"`) {
@@ -238,7 +268,7 @@ func TestHandlerGreysAStalePage(t *testing.T) {
 	if r.StatusCode != 200 {
 		t.Fatalf("%d: a program keeps the fresh summary", r.StatusCode)
 	}
-	summary, err := readStrictly([]byte(body(t, r)))
+	summary, err := readSummary([]byte(body(t, r)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +284,7 @@ func TestHandlerGreysAStalePage(t *testing.T) {
 	if b := body(t, s.get("GET", "/")); !strings.Contains(b, `class="fresh"`) {
 		t.Error("the page stays grey")
 	}
-	if b := body(t, s.get("GET", "/summary.json")); !strings.Contains(b, "All Systems Operational") {
+	if b := body(t, s.get("GET", "/api/v2/summary.json")); !strings.Contains(b, "All Systems Operational") {
 		t.Error("the summary stays grey")
 	}
 }
@@ -275,7 +305,7 @@ func TestHandlerShowsWhatIsPublished(t *testing.T) {
 
 func TestHandlerWaitsForTheFirstPage(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "not", "yet")
-	s := &site{t, New("status", folder, load(t)), Handler(folder).(*server)}
+	s := newSite(t, folder)
 	r := s.get("GET", "/")
 	if r.StatusCode != 503 || r.Header.Get("Retry-After") == "" {
 		t.Errorf("before the first page: %d %v", r.StatusCode, r.Header)
@@ -307,8 +337,5 @@ func TestHandlerServesManyReadersAtOnce(t *testing.T) {
 		if problem := <-done; problem != "" {
 			t.Error(problem)
 		}
-	}
-	if len(s.h.cache) > cached {
-		t.Errorf("%d files are kept in memory", len(s.h.cache))
 	}
 }

@@ -4,14 +4,13 @@
 //
 // The folder says the same whoever looks: Render makes every file from one
 // templates.Public and nothing else, so that equal values give equal bytes.
-// Publish writes only the files that differ, and so can be called as often as
-// one likes. Files of incidents are never deleted: their addresses are for ever.
+// Publish makes whole versions of the folder and switches between them; where
+// nothing differs it writes nothing, and so can be called as often as one likes.
+// Pages of incidents and months are never deleted: their addresses are for ever.
 package page
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,22 +18,20 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/templates"
 )
 
-// Names of the files. Besides them there is incidents/INC-YYYY-NNNN.html for
-// each incident, and nothing else: no name is made from data.
+// Names of the pages. Besides them there is incidents/INC-YYYY-NNNN.html for
+// each incident, and what names.go lists.
 const (
 	fileIndex   = "index.html"
 	fileHistory = "history/index.html"
-	fileFeed    = "history.atom"
-	fileSummary = "summary.json"
-	fileTocsin  = "tocsin.json"
+	fileMissing = "404.html" // what is shown where there is no page
 )
 
 // Channel is the page as a target of deliveries.
@@ -42,9 +39,14 @@ type Channel struct {
 	name   string
 	folder string
 	t      *templates.Set
+	brand  *templates.Brand // nil: what a Public says of it
+	tell   atomic.Pointer[func()]
+	point  func(step string) // for tests; nil otherwise
 
 	mu   sync.Mutex // guards over
 	over map[string]finished
+
+	said wordings
 }
 
 // finished is the page of a resolved incident and what it was made from. It
@@ -64,6 +66,20 @@ func New(name, folder string, t *templates.Set) *Channel {
 	return &Channel{name: name, folder: folder, t: t, over: map[string]finished{}}
 }
 
+// Branded gives the page the looks of b.
+func (c *Channel) Branded(b templates.Brand) *Channel {
+	c.brand = &b
+	return c
+}
+
+// dress gives what is to be rendered the looks that the page has.
+func (c *Channel) dress(p templates.Public) templates.Public {
+	if c.brand != nil {
+		p.Brand = *c.brand
+	}
+	return p
+}
+
 // Name gives the channel's name.
 func (c *Channel) Name() string { return c.name }
 
@@ -73,26 +89,38 @@ func (c *Channel) Manner() publisher.Manner {
 	return publisher.Manner{Guarantee: publisher.ReadBack}
 }
 
-// Publish brings the folder in line with d.Public. The receipt is a hash over
-// the names and the content of all files.
+// Publish brings the folder in line with d.Public. The receipt is the hash of the
+// manifest, and so of the names and the content of all files.
 func (c *Channel) Publish(ctx context.Context, d publisher.Delivery) (string, error) {
 	if d.Notice != nil {
 		return "", fmt.Errorf("page %q: a call to people has no place on it: %w", c.name, publisher.ErrPermanent)
 	}
+	d.Public = c.dress(d.Public)
 	files, err := c.Render(d.Public)
 	if err != nil {
 		// The same value would fail in the same way for ever; the next event
 		// or tick brings another one.
 		return "", fmt.Errorf("render the page: %w: %w", publisher.ErrPermanent, err)
 	}
-	switch err := write(ctx, c.folder, files); {
+	receipt, err := folder{c.folder, c.point}.publish(ctx, files, manifestOf(d.Public, files))
+	switch {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return "", fmt.Errorf("write the page: %w: %s and all in it must be writable for the user that Tocsin runs as", err, c.folder)
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "", fmt.Errorf("write the page: %w: make room on the disk of %s; readers see what was published last", err, c.folder)
+	case errors.Is(err, syscall.ENOTDIR):
+		return "", fmt.Errorf("write the page: %w: %s has to be a folder, and so do those above it", err, c.folder)
 	case err != nil:
 		return "", fmt.Errorf("write the page: %w", err)
 	}
-	return receipt(files), nil
+	if tell := c.tell.Load(); tell != nil {
+		(*tell)()
+	}
+	return receipt, nil
 }
+
+// Tell has f called after each publication, by the one who published.
+func (c *Channel) Tell(f func()) { c.tell.Store(&f) }
 
 // incidentID is what the ID of an incident looks like. It is checked before it
 // becomes a part of a file's name.
@@ -105,43 +133,70 @@ func (c *Channel) Render(p templates.Public) (map[string][]byte, error) {
 		return nil, err
 	}
 	files := map[string][]byte{}
+	for _, group := range []func(templates.Public, map[string][]byte) error{c.incidents, c.overview, c.places, c.programs, c.headers} {
+		if err := group(p, files); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+// incidents makes the page of each incident.
+func (c *Channel) incidents(p templates.Public, files map[string][]byte) error {
 	for _, i := range slices.Concat(p.Incidents, p.Past) {
 		if !incidentID.MatchString(i.ID) {
-			return nil, fmt.Errorf("incident %q: want an ID like INC-2026-0001", i.ID)
+			return fmt.Errorf("incident %q: want an ID like INC-2026-0001", i.ID)
 		}
 		name := "incidents/" + i.ID + ".html"
 		if _, twice := files[name]; twice {
-			return nil, fmt.Errorf("incident %s is there twice", i.ID)
+			return fmt.Errorf("incident %s is there twice", i.ID)
 		}
 		if len(i.Updates) == 0 {
-			return nil, fmt.Errorf("incident %s has no update: there is nothing to say about it", i.ID)
+			return fmt.Errorf("incident %s has no update: there is nothing to say about it", i.ID)
 		}
 		b, err := c.incident(p, i)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		files[name] = b
 	}
 	c.forget(files)
-	for name, make := range map[string]func(templates.Public) ([]byte, error){
-		fileIndex:   c.t.Index,
-		fileHistory: c.t.History,
-		fileFeed:    c.feed,
-		fileSummary: c.summary,
-		fileTocsin:  facts,
-	} {
+	return nil
+}
+
+// overview makes the pages that are about all of it.
+func (c *Channel) overview(p templates.Public, files map[string][]byte) error {
+	return add(p, files, map[string]maker{fileIndex: c.t.Index, fileHistory: c.t.History})
+}
+
+// programs makes what programs read.
+func (c *Channel) programs(p templates.Public, files map[string][]byte) error {
+	documents, err := c.documents(p)
+	maps.Copy(files, documents)
+	return err
+}
+
+// places makes the pages of components, regions and months, and the rest that
+// people look at.
+func (c *Channel) places(p templates.Public, files map[string][]byte) error {
+	pages, err := c.pages(p)
+	maps.Copy(files, pages)
+	return err
+}
+
+// maker makes one file.
+type maker func(templates.Public) ([]byte, error)
+
+// add makes files by their names.
+func add(p templates.Public, files map[string][]byte, makers map[string]maker) error {
+	for name, make := range makers {
 		b, err := make(p)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		files[name] = b
 	}
-	more, err := c.pages(p)
-	if err != nil {
-		return nil, err
-	}
-	maps.Copy(files, more)
-	return files, nil
+	return nil
 }
 
 // incident gives the page of one incident: the one made before, if it was made
@@ -178,33 +233,4 @@ func (c *Channel) forget(files map[string][]byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	maps.DeleteFunc(c.over, func(id string, _ finished) bool { return files["incidents/"+id+".html"] == nil })
-}
-
-// receipt is a hash over all files.
-func receipt(files map[string][]byte) string {
-	h := sha256.New()
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		fmt.Fprintf(h, "%s %d\n", name, len(files[name]))
-		h.Write(files[name])
-	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil))
-}
-
-// order puts the pages that others point to first, and the first page last: a
-// reader never follows a link to a file that is not there yet.
-func order(files map[string][]byte) []string {
-	names := slices.Sorted(maps.Keys(files))
-	slices.SortStableFunc(names, func(a, b string) int { return rank(a) - rank(b) })
-	return names
-}
-
-func rank(name string) int {
-	switch {
-	case strings.HasPrefix(name, "incidents/"):
-		return 0
-	case name == fileIndex:
-		return 2
-	default:
-		return 1
-	}
 }

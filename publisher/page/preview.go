@@ -17,11 +17,11 @@ func (c *Channel) Preview(d publisher.Delivery) (publisher.Preview, error) {
 	case d.Inside:
 		return publisher.Preview{}, fmt.Errorf("page %q: customers do not read this update", c.name)
 	}
-	files, err := c.Render(d.Public)
+	files, err := c.Render(c.dress(d.Public))
 	if err != nil {
 		return publisher.Preview{}, fmt.Errorf("render the page: %w", err)
 	}
-	p := publisher.Preview{HTML: string(files[fileIndex]), JSON: files[fileTocsin]}
+	p := publisher.Preview{HTML: string(files[fileIndex]), JSON: files[fileFacts]}
 	if d.Incident != nil {
 		p.HTML = string(files["incidents/"+d.Incident.ID+".html"])
 	}

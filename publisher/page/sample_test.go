@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -254,10 +255,15 @@ func large() templates.Public {
 	}
 	for n := range 4 {
 		i := p.Incidents[n%2]
+		i.Updates = slices.Clone(i.Updates)
 		i.ID = fmt.Sprintf("INC-2026-%04d", 20+n)
 		i.Component, i.Regions = p.Components[n], p.Regions[:n+1]
 		for len(i.Updates) < 12 {
 			i.Updates = append(i.Updates, i.Updates[len(i.Updates)-1])
+		}
+		for m := range i.Updates {
+			i.Updates[m].Number = len(i.Updates) - m
+			i.Updates[m].ID = fmt.Sprintf("%s-%d", i.ID, i.Updates[m].Number)
 		}
 		p.Incidents = append(p.Incidents, i)
 	}

@@ -214,11 +214,11 @@ func TestWhatIsMissingIsToldAtTheStart(t *testing.T) {
 		{"PagerDuty without a key", Config{URL: "https://example.com", Format: "pagerduty"}, "token_file is missing"},
 		{"Opsgenie without a key", Config{URL: "https://example.com", Format: "opsgenie"}, "token_file is missing"},
 		{"Statuspage's form without a secret", Config{URL: "https://example.com", Format: "statuspage"}, "secret_file is missing"},
-		{"a key of two lines", Config{URL: "https://example.com", Format: "pagerduty", TokenFile: secretFile(t, "abc\r\nX-Evil: 1")}, "holds more than a key"},
-		{"a key with a space", Config{URL: "https://example.com", Format: "opsgenie", TokenFile: secretFile(t, "abc def")}, "holds more than a key"},
-		{"a key of other letters", Config{URL: "https://example.com", Format: "opsgenie", TokenFile: secretFile(t, "ключ")}, "holds more than a key"},
+		{"a key of two lines", Config{URL: "https://example.com", Format: "pagerduty", TokenFile: secretFile(t, "abc\r\nX-Evil: 1")}, "holds more than a token"},
+		{"a key with a space", Config{URL: "https://example.com", Format: "opsgenie", TokenFile: secretFile(t, "abc def")}, "holds more than a token"},
+		{"a key of other letters", Config{URL: "https://example.com", Format: "opsgenie", TokenFile: secretFile(t, "ключ")}, "holds more than a token"},
 		{"no key in the file", Config{URL: "https://example.com", Format: "opsgenie", TokenFile: secretFile(t, "\n")}, "is empty"},
-		{"an endless key", Config{URL: "https://example.com", Format: "opsgenie", TokenFile: secretFile(t, strings.Repeat("k", 501))}, "holds more than a key"},
+		{"an endless key", Config{URL: "https://example.com", Format: "opsgenie", TokenFile: secretFile(t, strings.Repeat("k", 2001))}, "holds more than a token"},
 		{"ntfy without a topic", Config{URL: "https://ntfy.example.com/", Format: "ntfy"}, "the server and the topic"},
 		{"ntfy with two topics", Config{URL: "https://ntfy.example.com/a,b", Format: "ntfy"}, "the server and the topic"},
 		{"a bad secret where none is asked for", Config{URL: "https://example.com", Format: "generic", SecretFile: secretFile(t, "x")}, "begins with neither"},
@@ -276,7 +276,7 @@ func TestTheSameThingHasTheSameIDInEveryForm(t *testing.T) {
 	if _, err := page.New("status", folder, words).Publish(t.Context(), publisher.Delivery{Public: d.Public}); err != nil {
 		t.Fatal(err)
 	}
-	summary, err := os.ReadFile(filepath.Join(folder, "summary.json"))
+	summary, err := os.ReadFile(filepath.Join(folder, "current", "api/v2/summary.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

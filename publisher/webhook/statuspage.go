@@ -2,14 +2,12 @@ package webhook
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/base32"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/statuspage"
 	"github.com/featuresignals/tocsin/templates"
 )
 
@@ -33,9 +31,9 @@ type spDocument struct {
 }
 
 type spMeta struct {
-	Unsubscribe   string  `json:"unsubscribe"` // nobody subscribed: the configuration says who hears
-	Documentation string  `json:"documentation"`
-	GeneratedAt   spStamp `json:"generated_at"`
+	Unsubscribe   string           `json:"unsubscribe"` // nobody subscribed: the configuration says who hears
+	Documentation string           `json:"documentation"`
+	GeneratedAt   statuspage.Stamp `json:"generated_at"`
 }
 
 type spPage struct {
@@ -45,95 +43,70 @@ type spPage struct {
 }
 
 type spIncident struct {
-	ID                   string        `json:"id"`
-	Name                 string        `json:"name"`
-	Status               string        `json:"status"`
-	Impact               string        `json:"impact"`
-	ImpactOverride       *string       `json:"impact_override"`
-	CreatedAt            spStamp       `json:"created_at"`
-	UpdatedAt            spStamp       `json:"updated_at"`
-	StartedAt            spStamp       `json:"started_at"`
-	MonitoringAt         *spStamp      `json:"monitoring_at"`
-	ResolvedAt           *spStamp      `json:"resolved_at"`
-	Shortlink            string        `json:"shortlink"`
-	PageID               string        `json:"page_id"`
-	Backfilled           bool          `json:"backfilled"`
-	ScheduledFor         *spStamp      `json:"scheduled_for"`
-	ScheduledUntil       *spStamp      `json:"scheduled_until"`
-	ScheduledPrior       bool          `json:"scheduled_remind_prior"`
-	ScheduledReminded    *spStamp      `json:"scheduled_reminded_at"`
-	ScheduledProgress    bool          `json:"scheduled_auto_in_progress"`
-	ScheduledCompleted   bool          `json:"scheduled_auto_completed"`
-	PostmortemIgnored    bool          `json:"postmortem_ignored"`
-	PostmortemBody       *string       `json:"postmortem_body"`
-	PostmortemBodyAt     *spStamp      `json:"postmortem_body_last_updated_at"`
-	PostmortemPublished  *spStamp      `json:"postmortem_published_at"`
-	PostmortemNotified   bool          `json:"postmortem_notified_subscribers"`
-	PostmortemNotifiedTw bool          `json:"postmortem_notified_twitter"`
-	Updates              []spUpdate    `json:"incident_updates"`
-	Components           []spComponent `json:"components"`
+	ID                   string            `json:"id"`
+	Name                 string            `json:"name"`
+	Status               string            `json:"status"`
+	Impact               string            `json:"impact"`
+	ImpactOverride       *string           `json:"impact_override"`
+	CreatedAt            statuspage.Stamp  `json:"created_at"`
+	UpdatedAt            statuspage.Stamp  `json:"updated_at"`
+	StartedAt            statuspage.Stamp  `json:"started_at"`
+	MonitoringAt         *statuspage.Stamp `json:"monitoring_at"`
+	ResolvedAt           *statuspage.Stamp `json:"resolved_at"`
+	Shortlink            string            `json:"shortlink"`
+	PageID               string            `json:"page_id"`
+	Backfilled           bool              `json:"backfilled"`
+	ScheduledFor         *statuspage.Stamp `json:"scheduled_for"`
+	ScheduledUntil       *statuspage.Stamp `json:"scheduled_until"`
+	ScheduledPrior       bool              `json:"scheduled_remind_prior"`
+	ScheduledReminded    *statuspage.Stamp `json:"scheduled_reminded_at"`
+	ScheduledProgress    bool              `json:"scheduled_auto_in_progress"`
+	ScheduledCompleted   bool              `json:"scheduled_auto_completed"`
+	PostmortemIgnored    bool              `json:"postmortem_ignored"`
+	PostmortemBody       *string           `json:"postmortem_body"`
+	PostmortemBodyAt     *statuspage.Stamp `json:"postmortem_body_last_updated_at"`
+	PostmortemPublished  *statuspage.Stamp `json:"postmortem_published_at"`
+	PostmortemNotified   bool              `json:"postmortem_notified_subscribers"`
+	PostmortemNotifiedTw bool              `json:"postmortem_notified_twitter"`
+	Updates              []spUpdate        `json:"incident_updates"`
+	Components           []spComponent     `json:"components"`
 }
 
 type spUpdate struct {
-	ID                 string       `json:"id"`
-	IncidentID         string       `json:"incident_id"`
-	Status             string       `json:"status"`
-	Body               string       `json:"body"`
-	CreatedAt          spStamp      `json:"created_at"`
-	UpdatedAt          spStamp      `json:"updated_at"`
-	DisplayAt          spStamp      `json:"display_at"`
-	Affected           []spAffected `json:"affected_components"` // null, never []
-	Deliver            bool         `json:"deliver_notifications"`
-	CustomTweet        *string      `json:"custom_tweet"`
-	WantsTwitterUpdate bool         `json:"wants_twitter_update"`
-	TwitterUpdatedAt   *spStamp     `json:"twitter_updated_at"`
-}
-
-type spAffected struct {
-	Code      string `json:"code"`
-	Name      string `json:"name"`
-	OldStatus string `json:"old_status"`
-	NewStatus string `json:"new_status"`
+	ID                 string                `json:"id"`
+	IncidentID         string                `json:"incident_id"`
+	Status             string                `json:"status"`
+	Body               string                `json:"body"`
+	CreatedAt          statuspage.Stamp      `json:"created_at"`
+	UpdatedAt          statuspage.Stamp      `json:"updated_at"`
+	DisplayAt          statuspage.Stamp      `json:"display_at"`
+	Affected           []statuspage.Affected `json:"affected_components"` // null, never []
+	Deliver            bool                  `json:"deliver_notifications"`
+	CustomTweet        *string               `json:"custom_tweet"`
+	WantsTwitterUpdate bool                  `json:"wants_twitter_update"`
+	TwitterUpdatedAt   *statuspage.Stamp     `json:"twitter_updated_at"`
 }
 
 type spComponent struct {
-	ID          string  `json:"id"`
-	Name        string  `json:"name"`
-	Status      string  `json:"status"`
-	CreatedAt   spStamp `json:"created_at"`
-	UpdatedAt   spStamp `json:"updated_at"`
-	Position    int     `json:"position"`
-	Description *string `json:"description"`
-	Showcase    bool    `json:"showcase"`
-	PageID      string  `json:"page_id"`
-	GroupID     *string `json:"group_id"`
+	ID          string           `json:"id"`
+	Name        string           `json:"name"`
+	Status      string           `json:"status"`
+	CreatedAt   statuspage.Stamp `json:"created_at"`
+	UpdatedAt   statuspage.Stamp `json:"updated_at"`
+	Position    int              `json:"position"`
+	Description *string          `json:"description"`
+	Showcase    bool             `json:"showcase"`
+	PageID      string           `json:"page_id"`
+	GroupID     *string          `json:"group_id"`
 }
 
 type spComponentUpdate struct {
-	ID          string  `json:"id"`
-	ComponentID string  `json:"component_id"`
-	Type        string  `json:"component_type"`
-	OldStatus   string  `json:"old_status"`
-	NewStatus   string  `json:"new_status"`
-	CreatedAt   spStamp `json:"created_at"`
-}
-
-// spStamp is a time as Statuspage writes it: RFC 3339 with milliseconds.
-type spStamp time.Time
-
-// MarshalText implements encoding.TextMarshaler.
-func (s spStamp) MarshalText() ([]byte, error) {
-	t := time.Time(s)
-	if t.IsZero() {
-		t = time.Unix(0, 0) // the form demands a time even where nobody knows it
-	}
-	return t.UTC().AppendFormat(nil, "2006-01-02T15:04:05.000Z"), nil
-}
-
-// spID gives a thing the twelve characters that summary.json knows it by.
-func spID(kind, key string) string {
-	h := sha256.Sum256([]byte(kind + "\x00" + key))
-	return strings.ToLower(base32.StdEncoding.EncodeToString(h[:]))[:12]
+	ID          string           `json:"id"`
+	ComponentID string           `json:"component_id"`
+	Type        string           `json:"component_type"`
+	OldStatus   string           `json:"old_status"`
+	NewStatus   string           `json:"new_status"`
+	CreatedAt   statuspage.Stamp `json:"created_at"`
 }
 
 // statuspageBody renders an update in Statuspage's form.
@@ -162,41 +135,41 @@ func (c *Channel) statuspageBody(d publisher.Delivery) ([]byte, error) {
 // newDocument does.
 func (c *Channel) statuspage(d publisher.Delivery) (spDocument, error) {
 	i, u, page := d.Incident, d.Update, d.Public
-	pageID := spID("page", page.Organisation)
+	pageID := statuspage.ID("page", page.Organisation)
 	doc := spDocument{
-		Meta: spMeta{Documentation: whole(page.URL), GeneratedAt: spStamp(u.Said)},
+		Meta: spMeta{Documentation: whole(page.URL), GeneratedAt: statuspage.Stamp(u.Said)},
 		Page: spPage{ID: pageID, Indicator: cmp.Or(page.Indicator, "none"), Description: clip(cmp.Or(page.Description, "All Systems Operational"), wordsLimit)},
 		Incident: spIncident{
 			ID: i.ID, Name: templates.Post{Page: page, Incident: *i, Update: *u}.Title(), Status: u.State, Impact: cmp.Or(i.Impact, "none"),
-			UpdatedAt: spStamp(u.Said), StartedAt: spStamp(i.Began), Shortlink: link(page.URL, i.ID), PageID: pageID,
+			UpdatedAt: statuspage.Stamp(u.Said), StartedAt: statuspage.Stamp(i.Began), Shortlink: link(page.URL, i.ID), PageID: pageID,
 			Backfilled: u.Late, Updates: []spUpdate{}, Components: []spComponent{},
 		},
 	}
 	if u.State == "resolved" {
-		doc.Incident.ResolvedAt = new(spStamp(i.Resolved))
+		doc.Incident.ResolvedAt = new(statuspage.Stamp(i.Resolved))
 		if i.Resolved.IsZero() {
-			doc.Incident.ResolvedAt = new(spStamp(u.Said))
+			doc.Incident.ResolvedAt = new(statuspage.Stamp(u.Said))
 		}
 	}
 	said := slices.DeleteFunc(slices.Clone(i.Updates), func(e templates.Update) bool { return e.Number > u.Number })
 	slices.SortStableFunc(said, func(a, b templates.Update) int { return a.Number - b.Number })
-	doc.Incident.CreatedAt = spStamp(said[0].Said)
+	doc.Incident.CreatedAt = statuspage.Stamp(said[0].Said)
 	if i.Began.IsZero() {
 		doc.Incident.StartedAt = doc.Incident.CreatedAt
 	}
-	code := spID("component", i.Component.ID)
+	code := statuspage.ID("component", i.Component.ID)
 	before, state := string(templates.Operational), ""
 	for _, e := range said {
 		up := spUpdate{
 			ID: e.ID, IncidentID: i.ID, Status: e.State, Body: c.words(page, *i, e),
-			CreatedAt: spStamp(e.Said), UpdatedAt: spStamp(e.Said), DisplayAt: spStamp(e.Said), Deliver: true,
+			CreatedAt: statuspage.Stamp(e.Said), UpdatedAt: statuspage.Stamp(e.Said), DisplayAt: statuspage.Stamp(e.Said), Deliver: true,
 		}
-		if now := string(statusOf(e.Status)); now != before && i.Component.ID != "" {
-			up.Affected = []spAffected{{code, clip(cmp.Or(i.Component.Name, i.Component.ID), wordsLimit), before, now}}
+		if now := string(statuspage.OfPhrase(e.Status)); now != before && i.Component.ID != "" {
+			up.Affected = []statuspage.Affected{{Code: code, Name: clip(cmp.Or(i.Component.Name, i.Component.ID), wordsLimit), OldStatus: before, NewStatus: now}}
 			before = now
 		}
 		if e.State == "monitoring" && state != "monitoring" {
-			doc.Incident.MonitoringAt = new(spStamp(e.Said))
+			doc.Incident.MonitoringAt = new(statuspage.Stamp(e.Said))
 		}
 		state = e.State
 		doc.Incident.Updates = append(doc.Incident.Updates, up)
@@ -208,8 +181,8 @@ func (c *Channel) statuspage(d publisher.Delivery) (spDocument, error) {
 		return doc, nil
 	}
 	comp := spComponent{
-		ID: code, Name: clip(cmp.Or(i.Component.Name, i.Component.ID), wordsLimit), Status: string(statusOf(u.Status)),
-		CreatedAt: spStamp(page.Since), UpdatedAt: spStamp(u.Said), Showcase: true, PageID: pageID,
+		ID: code, Name: clip(cmp.Or(i.Component.Name, i.Component.ID), wordsLimit), Status: string(statuspage.OfPhrase(u.Status)),
+		CreatedAt: statuspage.Stamp(page.Since), UpdatedAt: statuspage.Stamp(u.Said), Showcase: true, PageID: pageID,
 		Position: 1 + slices.IndexFunc(page.Components, func(p templates.Component) bool { return p.ID == i.Component.ID }),
 	}
 	if i.Component.Description != "" {
@@ -219,8 +192,8 @@ func (c *Channel) statuspage(d publisher.Delivery) (spDocument, error) {
 	if now := doc.Incident.Updates[0]; now.Affected != nil {
 		doc.Component = &comp
 		doc.ComponentUpdate = &spComponentUpdate{
-			ID: spID("component_update", u.ID), ComponentID: code, Type: "Component",
-			OldStatus: now.Affected[0].OldStatus, NewStatus: now.Affected[0].NewStatus, CreatedAt: spStamp(u.Said),
+			ID: statuspage.ID("component_update", u.ID), ComponentID: code, Type: "Component",
+			OldStatus: now.Affected[0].OldStatus, NewStatus: now.Affected[0].NewStatus, CreatedAt: statuspage.Stamp(u.Said),
 		}
 	}
 	return doc, nil
@@ -237,18 +210,4 @@ func (c *Channel) words(page templates.Public, i templates.Incident, u templates
 	}
 	p := templates.Post{Page: page, Incident: i, Update: u}
 	return clip(p.State()+": "+p.Title(), wordsLimit)
-}
-
-// statusOf turns the words of an update's status into a component's.
-func statusOf(phrase string) templates.Status {
-	switch phrase {
-	case "Major outage":
-		return templates.Major
-	case "Partial service":
-		return templates.Partial
-	case "Operational":
-		return templates.Operational
-	default:
-		return templates.Degraded
-	}
 }

@@ -125,7 +125,7 @@ func bare(regions []templates.Region, parts []templates.Component) templates.Pub
 	p := templates.Public{
 		Organisation: "FeatureSignals", Title: "FeatureSignals status", URL: "https://status.featuresignals.example", Support: "support@featuresignals.example",
 		Rendered: Now.Add(3 * time.Second), Checked: Now, ValidUntil: Now.Add(5 * time.Minute), Since: ago(400, 0, 0),
-		Indicator: "none", Description: "All Systems Operational", Regions: regions,
+		Indicator: "none", Description: "All Systems Operational", Regions: slices.Clone(regions),
 		Weights: templates.Weights{1, 0.5, 0.1, 0.1, 0.1},
 		Brand: templates.Brand{
 			Logo: picture("#0a55c4", "#ffffff"), DarkLogo: picture("#8ab6ff", "#10141a"), Accent: "#0a55c4", DarkAccent: "#8ab6ff",
@@ -553,6 +553,7 @@ func quiet() templates.Public {
 func first() templates.Public {
 	p := bare(Regions, parts)
 	p.Checked, p.ValidUntil, p.Since = time.Time{}, time.Time{}, time.Time{}
+	p.Description = "Waiting for the first data"
 	for c := range p.Components {
 		p.Components[c].Status = templates.NotWatched
 		for n := range p.Components[c].Cells {
