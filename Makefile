@@ -40,9 +40,10 @@ bench: $(ENGINE) ## what a tick costs beside a bare scan and 20 rules asked one 
 	TOCSIN_ENGINE_REQUIRED=1 go test ./cmd/tocsin -run '^$$' -bench ReplayMonth -benchtime 1x -timeout 60m
 	go test ./evaluator ./incident ./store -run '^$$' -bench . -benchmem
 
-simulate: $(ENGINE) ## burn rates on quiet series for a month, fifty kills, ten thousand random histories of the desk (HISTORIES=100 for fewer)
+simulate: $(ENGINE) ## burn rates on quiet series for a month, fifty kills, ten thousand random histories of the desk (HISTORIES=100 for fewer), uptime over ninety days beside SQL
 	go test ./evaluator -run BurnRateOnQuietSeries -series 1000 -v
 	TOCSIN_ENGINE_REQUIRED=1 go test ./cmd/tocsin -run TestKilledWhileCatchingUp -kills 50 -v
+	TOCSIN_ENGINE_REQUIRED=1 go test ./cmd/tocsin -run TestUptimeEqualsWhatSQLCounts -uptime-days 90 -timeout 60m -v
 	go test ./incident -run TestHistories -desk-histories $${HISTORIES:-10000} -on-sqlite 100 -timeout 90m -v
 
 fuzz: ## the parsers and the small readers of values, a minute each (FUZZTIME=1h for more)

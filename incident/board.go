@@ -21,6 +21,11 @@ type Board struct {
 
 	// Plans holds the maintenance that is under way, and since when.
 	Plans map[string]time.Time
+
+	// Works holds the maintenance that customers were told of, each stretch of it,
+	// in the order of the telling: what is to come, under way and not long over.
+	Works []Work
+
 	muted map[Cause]mute // by rule, service and region: what was last said to be kept quiet
 
 	waived  map[Cause]rules.Severity // what was still bad when a person closed its incident: it opens nothing until it is worse, or was well

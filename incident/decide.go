@@ -3,7 +3,6 @@ package incident
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -284,27 +283,6 @@ func (d *decision) muted(f evaluator.Finding) bool {
 		})
 	}
 	return true
-}
-
-// plans tells where maintenance begins and ends.
-func (d *decision) plans(at time.Time) {
-	now := map[string]time.Time{}
-	for _, m := range d.in.Config.Maintenance {
-		from, _, ok := m.Span(at)
-		if !ok {
-			continue
-		}
-		plan := "maintenance " + m.ID
-		now[plan] = from
-		if d.board.Plans[plan] != from {
-			d.say(Event{Kind: Entered, At: at, By: Clock, Began: from, Plan: plan, Why: m.Title})
-		}
-	}
-	for _, plan := range slices.Sorted(maps.Keys(d.board.Plans)) {
-		if _, on := now[plan]; !on {
-			d.say(Event{Kind: Left, At: at, By: Clock, Began: d.board.Plans[plan], Plan: plan})
-		}
-	}
 }
 
 // link notes which open incidents explain others: those of components that the

@@ -31,12 +31,13 @@ type Desk struct {
 
 // Options is what a desk works with.
 type Options struct {
-	Config *rules.Config
-	Log    Log
-	Logger *slog.Logger
-	Judged map[string]time.Time // by source: end of the newest minute that the log knows to be judged
-	Stored func()               // called when something was stored and is believed; may be nil
-	Point  func(string)         // crash tests kill the program here; may be nil
+	Config  *rules.Config
+	Log     Log
+	Logger  *slog.Logger
+	Judged  map[string]time.Time // by source: end of the newest minute that the log knows to be judged
+	History *History             // what the log knows of the minutes that were judged; nil: nothing
+	Stored  func()               // called when something was stored and is believed; may be nil
+	Point   func(string)         // crash tests kill the program here; may be nil
 
 	// Fit says why customers are not to read a person's words; nil: they may
 	// read any.
@@ -47,9 +48,10 @@ type Options struct {
 }
 
 type snapshot struct {
-	board  Board
-	judged map[string]time.Time
-	config *rules.Config
+	board   Board
+	judged  map[string]time.Time
+	history *History
+	config  *rules.Config
 }
 
 type ask struct {
@@ -88,12 +90,15 @@ func NewDesk(ctx context.Context, o Options) (*Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.state.Store(&snapshot{b, o.Judged, o.Config})
+	d.state.Store(&snapshot{b, o.Judged, o.History, o.Config})
 	return d, nil
 }
 
 // Board gives what is known now.
 func (d *Desk) Board() Board { return d.state.Load().board }
+
+// History gives what is known of the minutes that were judged.
+func (d *Desk) History() *History { return d.state.Load().history }
 
 // Judged gives the end of the newest minute that was judged for every source
 // that the rules look at; zero if there is none.
@@ -254,7 +259,7 @@ func (d *Desk) mend(ctx context.Context) error {
 	if board.Seq == s.board.Seq {
 		return nil
 	}
-	d.state.Store(&snapshot{board, s.judged, s.config})
+	d.state.Store(&snapshot{board, s.judged, s.history, s.config})
 	d.Stored()
 	return nil
 }
@@ -267,7 +272,7 @@ func (d *Desk) answer(ctx context.Context, a ask) answer {
 	case a.config != nil:
 		d.config = a.config
 		s := d.state.Load()
-		d.state.Store(&snapshot{s.board, s.judged, a.config})
+		d.state.Store(&snapshot{s.board, s.judged, s.history, a.config})
 		return answer{}
 	case a.action != nil:
 		return d.act(ctx, *a.action, a.dry)
@@ -341,16 +346,17 @@ func (d *Desk) round(ctx context.Context, r evaluator.Round) error {
 	}
 	known := d.latest.with(r)
 	in := Input{Config: d.config, Round: &r, Latest: known.findings(r.At.Add(r.Lag)), AsOf: r.At, Known: r.Live}
-	b := Batch{Source: r.Source, Judged: r.At, Turns: d.latest.turns(r)}
+	b := Batch{Source: r.Source, Judged: r.At, Turns: d.latest.turns(r), Marks: marks(d.config, d.Board(), r), Readings: readings(d.config, r)}
 	at := r.At.Add(r.Lag)
 	if r.Reloaded {
 		b.Judged, at = time.Time{}, r.Now // the minute has been judged, by the rules as they were
+		b.Marks, b.Readings = nil, nil
 	}
 	switch err := d.write(ctx, in, b, at); {
 	case errors.Is(err, ErrJudged):
 		// It was stored, though an earlier attempt was answered with an error.
 		s := d.state.Load()
-		d.state.Store(&snapshot{s.board, with(s.judged, r.Source, r.At), s.config})
+		d.state.Store(&snapshot{s.board, with(s.judged, r.Source, r.At), s.history.With(b.Marks, b.Readings), s.config})
 	case err != nil:
 		return err
 	}
@@ -377,7 +383,7 @@ func (d *Desk) append(ctx context.Context, b Batch) ([]Event, error) {
 	}
 	d.Point("after append")
 	s := d.state.Load()
-	next := &snapshot{s.board, s.judged, s.config}
+	next := &snapshot{s.board, s.judged, s.history.With(b.Marks, b.Readings), s.config}
 	for _, e := range stored {
 		next.board = next.board.With(e)
 	}

@@ -44,6 +44,7 @@ const (
 	Surfaced  Kind = "surfaced"  // what was internal so far concerns customers from here on
 	Linked    Kind = "linked"    // the incident of a component that this one depends on explains it
 	Muted     Kind = "muted"     // a level holds, and maintenance or a silence keeps it from opening anything
+	Announced Kind = "announced" // maintenance will begin, so soon that customers are told
 	Entered   Kind = "entered"   // maintenance begins
 	Left      Kind = "left"      // maintenance is over
 	Skipped   Kind = "skipped"   // minutes that will never be judged: the stop was longer than catch_up
@@ -184,14 +185,20 @@ type Event struct {
 	Severity  rules.Severity `json:"severity,omitzero"` // Raised, Eased, Muted: the cause's; else the incident's, or the one that it is about
 	State     State          `json:"state,omitzero"`    // Moved, Updated
 	Sense     Sense          `json:"sense,omitzero"`    // Sensed
-	Began     time.Time      `json:"began,omitzero"`    // of what is bad: the first bad minute; Blinded, Sensed, Skipped, Muted and of plans: since when
+	Began     time.Time      `json:"began,omitzero"`    // of what is bad: the first bad minute; Blinded, Sensed, Skipped, Muted and of plans: since when, or from when on
 	Value     float64        `json:"value,omitzero"`
 	Limit     float64        `json:"limit,omitzero"`
 	Requests  uint64         `json:"requests,omitzero"`
 	Errors    uint64         `json:"errors,omitzero"`
 	Why       string         `json:"why,omitzero"`   // private
 	Cause     ID             `json:"cause,omitzero"` // Linked: the incident that explains this one; Merged, Absorbed, Related, StoodDown: the other
-	Plan      string         `json:"plan,omitzero"`  // Muted, Entered, Left: "maintenance ID" or "silence ID"
+	Plan      string         `json:"plan,omitzero"`  // Muted, Announced, Entered, Left: "maintenance ID" or "silence ID"
+
+	// Announced, Entered: what customers read of the maintenance, whatever becomes of
+	// its lines in the configuration.
+	Title      string   `json:"title,omitzero"`
+	Components []string `json:"components,omitzero"` // IDs; empty: all
+	Regions    []string `json:"regions,omitzero"`    // codes; empty: all
 
 	// Of an Updated event: what the public words are made from.
 	Update *Update `json:"update,omitzero"`
@@ -206,7 +213,7 @@ type Event struct {
 	Reason    Reason      `json:"reason,omitzero"`    // StoodDown
 	Step      int         `json:"step,omitzero"`      // Paged: which call it is, Escalated: which of the severity's steps; both from 1
 	Forced    bool        `json:"forced,omitzero"`    // Resolved: although not all was well
-	Until     time.Time   `json:"until,omitzero"`     // Acknowledged: when it lapses; zero: at the incident's end; Held: when the words are late
+	Until     time.Time   `json:"until,omitzero"`     // Acknowledged: when it lapses; zero: at the incident's end; Held: when the words are late; Announced, Entered, Left: the end as planned
 	Task      string      `json:"task,omitzero"`      // Ticked, Unticked, Assigned: "CHECKLIST/STEP"
 	Tasks     []Task      `json:"tasks,omitzero"`     // Tasked
 	Checklist string      `json:"checklist,omitzero"` // Tasked: its ID; "" for a task that a person made up

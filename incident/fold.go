@@ -30,10 +30,12 @@ func (b Board) With(e Event) Board {
 		b.Blind = time.Time{}
 	case Muted:
 		b.muted = with(b.muted, Cause{Rule: e.Rule, Service: e.Service, Region: e.Region}, mute{e.Plan, e.Began})
+	case Announced:
+		b.Works = b.works(e)
 	case Entered:
-		b.Plans = with(b.Plans, e.Plan, e.Began)
+		b.Plans, b.Works = with(b.Plans, e.Plan, e.Began), b.works(e)
 	case Left:
-		b.Plans = maps.Clone(b.Plans)
+		b.Plans, b.Works = maps.Clone(b.Plans), b.works(e)
 		delete(b.Plans, e.Plan)
 	case Reopened:
 		return b.reopen(e)
@@ -112,7 +114,7 @@ func (b Board) change(i int, e Event) Board {
 	in := was.with(e)
 	switch k := key(Cause{Rule: e.Rule, Service: e.Service, Region: e.Region}); {
 	case e.Kind == Absorbed:
-		in = in.absorb(b, e)
+		in = in.absorb(b, e).bouts(e, was)
 	case e.Kind == Raised && b.waived[k] != rules.SeverityNone:
 		b.waived = maps.Clone(b.waived)
 		delete(b.waived, k)
@@ -149,7 +151,9 @@ func (b Board) full(list []Incident) []Incident {
 	return slices.Clip(list)
 }
 
-func (i Incident) with(e Event) Incident {
+func (i Incident) with(e Event) Incident { return i.apply(e).bouts(e, i) }
+
+func (i Incident) apply(e Event) Incident {
 	switch e.Kind {
 	case Raised, Eased, Recovered:
 		i = i.cell(e)
@@ -439,6 +443,7 @@ func (i Incident) absorb(b Board, e Event) Incident {
 			i.Components = append(slices.Clip(i.Components), component)
 		}
 	}
+	i = i.inherit(from)
 	if i.Words.Workaround == "" {
 		i.Words.Workaround = from.Words.Workaround // readers of the other were told of it
 	}

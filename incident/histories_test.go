@@ -384,8 +384,15 @@ func (h *history) start() {
 	if !h.judged.IsZero() {
 		judged[rules.SourceSpans] = h.judged
 	}
+	var known *incident.History
+	if db, ok := h.log.Log.(remembers); ok {
+		var err error
+		if known, err = db.History(h.Context(), h.judged); err != nil {
+			h.Fatal(err)
+		}
+	}
 	quiet := countErrors{slog.NewTextHandler(io.Discard, nil), &h.errors}
-	desk, err := incident.NewDesk(ctx, incident.Options{Config: h.config, Log: h.log, Logger: slog.New(quiet), Judged: judged, Now: h.now})
+	desk, err := incident.NewDesk(ctx, incident.Options{Config: h.config, Log: h.log, Logger: slog.New(quiet), Judged: judged, History: known, Now: h.now})
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -542,6 +549,29 @@ func (h *history) equal() {
 	if diff := cmp.Diff(folded, h.desk.Board(), everything); diff != "" {
 		h.Errorf("the log folds to another board (- log, + desk):\n%s", diff)
 	}
+	for _, wrong := range soundBouts(folded) {
+		h.Error(wrong)
+	}
+	db, ok := h.log.Log.(remembers)
+	if !ok {
+		return
+	}
+	if mark, err := db.Watermark(h.Context(), rules.SourceSpans); err != nil || !mark.Equal(h.desk.JudgedOf(rules.SourceSpans)) {
+		return // the last minute was stored, and the desk has not heard of it yet
+	}
+	stored, err := db.History(h.Context(), h.judged)
+	if err != nil {
+		h.Fatal(err)
+	}
+	if diff := cmp.Diff(stored, h.desk.History(), everything); diff != "" {
+		h.Errorf("the store knows of other minutes (- store, + desk):\n%s", diff)
+	}
+}
+
+// remembers is a log that is asked which minutes are known: the store.
+type remembers interface {
+	History(ctx context.Context, at time.Time) (*incident.History, error)
+	Watermark(ctx context.Context, source string) (time.Time, error)
 }
 
 // check reads the log from the beginning, and holds against it what the desk

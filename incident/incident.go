@@ -18,6 +18,7 @@ type Incident struct {
 	Resolved  time.Time // zero while open
 	Peak      rules.Severity
 	Causes    []Cause // in the order in which they came
+	Bouts     []Bout  // what was how bad when, in the order in which it became so
 	Updates   []Update
 	Earlier   int // how many of Updates were made before it was opened again; 0 if it was not
 

@@ -42,6 +42,8 @@ func (e Event) Line(begin time.Time) string {
 		s += cell + " " + e.Rule
 	case Muted:
 		s += cell + " " + e.Severity.String() + " by " + e.Rule + ": " + e.Plan
+	case Announced:
+		s += " " + e.Plan + " from " + at(e.Began) + " until " + at(e.Until)
 	case Entered, Left:
 		s += " " + e.Plan
 	case Sensed:

@@ -39,7 +39,7 @@ func TestNoLineBeginsOrEndsWithABlank(t *testing.T) {
 	for _, k := range []incident.Kind{
 		incident.Opened, incident.Raised, incident.Eased, incident.Recovered, incident.Moved, incident.Updated, incident.Missed,
 		incident.Resolved, incident.Sensed, incident.Blinded, incident.Sighted, incident.Reopened, incident.Surfaced, incident.Linked,
-		incident.Muted, incident.Entered, incident.Left, incident.Skipped,
+		incident.Muted, incident.Announced, incident.Entered, incident.Left, incident.Skipped,
 	} {
 		e := incident.Event{
 			Kind: k, Incident: "INC-2026-0001", At: begin, Began: begin, Due: begin, Component: "api", Region: "eu", Rule: "r", Service: "api",

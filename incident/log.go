@@ -28,6 +28,11 @@ type Batch struct {
 	// minute before.
 	Turns []Turn
 
+	// Marks say what is known of the judged minute, Readings what was measured in it of
+	// what customers may see.
+	Marks    []Mark
+	Readings []Reading
+
 	Recorded time.Time // when the batch is written
 
 	Audit *AuditEntry // what a person did to cause it; nil if nobody did

@@ -225,6 +225,9 @@ func TestRandomHistories(t *testing.T) {
 		if diff := cmp.Diff(plain, b, everything); diff != "" {
 			say("fold", "%s", diff)
 		}
+		for _, wrong := range soundBouts(plain) {
+			say("bouts", "%s", wrong)
+		}
 		for _, inc := range append(plain.Open, plain.Past...) {
 			for i := 1; i < len(inc.Updates); i++ {
 				if inc.Updates[i].Number != i+1 {

@@ -58,7 +58,7 @@ const (
 	resultSent   = "sent"
 	resultFailed = "failed" // and will be tried again
 	resultDead   = "dead"   // and will not
-	resultMoot   = "moot"   // it need not go out any more
+	resultMoot   = "moot"   // it need not go out
 )
 
 // lane is one channel's way through the loop. All of it but the two channels that
@@ -404,7 +404,7 @@ func (a *lane) publish(ctx context.Context, r Row) outcome {
 		return outcome{err: errEarly}
 	}
 	if errors.Is(err, ErrMoot) {
-		return outcome{seq: d.Seq, receipt: shorten(err.Error()), result: resultMoot}
+		return mootOutcome(d, err)
 	}
 	if err != nil {
 		return outcome{err: fmt.Errorf("prepare the delivery: %w", err)}
@@ -421,11 +421,19 @@ func (a *lane) publish(ctx context.Context, r Row) outcome {
 	began := time.Now()
 	defer func() { a.Took(r.Channel, time.Since(began)) }()
 	receipt, err := a.channel.Publish(ctx, d)
+	if errors.Is(err, ErrMoot) {
+		return mootOutcome(d, err)
+	}
 	if err != nil {
 		return outcome{err: err}
 	}
 	a.Point("after send")
 	return outcome{seq: d.Seq, receipt: receipt, result: resultSent}
+}
+
+// mootOutcome is the outcome of what need not go out: it is done.
+func mootOutcome(d Delivery, err error) outcome {
+	return outcome{seq: d.Seq, receipt: shorten(err.Error()), result: resultMoot}
 }
 
 // record stores what became of a delivery, and keeps at it: as long as it is

@@ -307,6 +307,28 @@ func TestWhatIsMootIsDoneWithoutBeingSent(t *testing.T) {
 	})
 }
 
+// A pager hears of what begins and ends alone, and who unsubscribed of nothing.
+func TestWhatAChannelNeedNotSendIsNotCountedAsSent(t *testing.T) {
+	tell(t, func(s *story) {
+		hook := &fake{name: "hook", answer: func(context.Context, publisher.Delivery) error {
+			return fmt.Errorf("%w: it unsubscribed", publisher.ErrMoot)
+		}}
+		counted, delivered := "", 0
+		s.start(func(l *publisher.Loop) {
+			l.Count = func(_, result string) { counted += result + " " }
+			l.Delivered = func(string, time.Duration) { delivered++ }
+		}, hook)
+		s.post(incident.Post{Channel: "hook", Key: "INC-2026-0001/1"})
+		synctest.Wait()
+		if got := hook.got(); len(got) != 1 || counted != "moot " || delivered != 0 {
+			s.Errorf("got %v, counted as %q, %d delivered", got, counted, delivered)
+		}
+		if q := s.queue("hook"); q.Waiting != 0 || q.Dead != 0 {
+			s.Errorf("the queue is %+v", q)
+		}
+	})
+}
+
 func TestARowWaitsForItsEventToBeApplied(t *testing.T) {
 	tests := []struct {
 		name    string

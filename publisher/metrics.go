@@ -21,7 +21,7 @@ func NewMetrics(reg prometheus.Registerer, queues func(context.Context) ([]Queue
 	m := &Metrics{
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tocsin_deliveries_total",
-			Help: "Attempts to deliver, by channel and result: sent, failed (will be tried again), dead (given up), moot (it need not go out any more).",
+			Help: "Attempts to deliver, by channel and result: sent, failed (will be tried again), dead (given up), moot (it need not go out).",
 		}, []string{"channel", "result"}),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "tocsin_delivery_attempt_seconds", Help: "How long an attempt to deliver took, whatever came of it.",

@@ -170,6 +170,16 @@ func TestWhatIsSaidInsideGoesOutAndIsNotPublic(t *testing.T) {
 	if p := d.Public; len(p.Incidents)+len(p.Past) > 0 || p.Indicator != "none" || p.Components[0].Status != templates.Operational {
 		t.Errorf("customers read of it: %+v", p)
 	}
+	// What goes out late tells of the incident as it stands, as what is public does.
+	last := i.Updates[0]
+	last.Number, last.State, last.Said = 2, incident.StateResolved, noon.Add(time.Hour)
+	i.Updates, i.State = append(i.Updates, last), incident.StateResolved
+	if d, err = Prepare(c, b, Row{Channel: "hook", Key: "INC-2026-0007/1"}, noon, noon); err != nil {
+		t.Fatal(err)
+	}
+	if all := d.Incident.Updates; d.Update.Number != 1 || len(all) != 2 || all[0].Number != 2 {
+		t.Errorf("late, it is update %d beside %+v", d.Update.Number, all)
+	}
 	i.Private = true
 	if _, err := Prepare(c, b, Row{Channel: "hook", Key: "INC-2026-0007/1"}, noon, noon); !errors.Is(err, ErrPermanent) {
 		t.Errorf("of a private one: %v, want a permanent error", err)

@@ -13,7 +13,8 @@ import (
 	"github.com/featuresignals/tocsin/templates"
 )
 
-// Prepare makes the delivery that a row asks for out of what is known now:
+// Prepare makes the delivery that a row asks for out of what is known now, without
+// records of days and figures:
 // judged is the end of the newest judged minute, at the time of asking. A row
 // that asks for what is not there, or is not for others to read, is a mistake of
 // ours, and permanent.
@@ -32,24 +33,25 @@ type Preparer struct {
 
 // projected is all that a projection follows from.
 type projected struct {
-	config *rules.Config
-	seq    uint64 // of the board: what is believed is the fold of the log up to it
-	judged time.Time
-	at     time.Time // zero where it does not matter
+	config  *rules.Config
+	seq     uint64 // of the board: what is believed is the fold of the log up to it
+	history *incident.History
+	judged  time.Time
+	at      time.Time // zero where it does not matter
 }
 
 // Prepare makes the delivery that a row asks for. A board is known again by its
-// Seq.
-func (p *Preparer) Prepare(c *rules.Config, b incident.Board, r Row, judged, at time.Time) (Delivery, error) {
-	return prepare(c, b, r, at, func() templates.Public {
-		of := projected{config: c, seq: b.Seq, judged: judged}
-		if judged.IsZero() {
+// Seq, and a history by its address.
+func (p *Preparer) Prepare(k Known, r Row, at time.Time) (Delivery, error) {
+	return prepare(k.Config, k.Board, r, at, func() templates.Public {
+		of := projected{config: k.Config, seq: k.Board.Seq, history: k.History, judged: k.Judged}
+		if k.Judged.IsZero() {
 			of.at = at
 		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if p.of != of {
-			p.of, p.public = of, Project(c, b, judged, at)
+			p.of, p.public = of, k.Project(at)
 		}
 		return p.public
 	})
@@ -99,8 +101,8 @@ func prepare(c *rules.Config, b incident.Board, r Row, at time.Time, project fun
 	if said < 0 || i.Private || !i.Updates[said].Inside {
 		return d, fmt.Errorf("update %s is not for others to read: %w", r.Key, ErrPermanent)
 	}
-	inside := v.incident(i, i.Updates[:said+1])
-	d.Inside, d.Incident, d.Update = true, &inside, &inside.Updates[0]
+	inside := v.incident(i, i.Updates) // which puts the newest first
+	d.Inside, d.Incident, d.Update = true, &inside, &inside.Updates[len(i.Updates)-1-said]
 	return d, nil
 }
 

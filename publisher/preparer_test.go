@@ -37,7 +37,7 @@ func TestAPreparerSaysWhatPrepareSays(t *testing.T) {
 	} {
 		t.Run(k.name, func(t *testing.T) {
 			r := Row{Channel: "mail", Key: k.key}
-			got, err := p.Prepare(k.config, k.board, r, k.judged, k.at)
+			got, err := p.Prepare(Known{Config: k.config, Board: k.board, Judged: k.judged}, r, k.at)
 			want, wrong := Prepare(k.config, k.board, r, k.judged, k.at)
 			if diff := cmp.Diff(want, got); diff != "" || (err == nil) != (wrong == nil) {
 				t.Errorf("%v, want %v; it differs:\n%s", err, wrong, diff)

@@ -20,17 +20,31 @@ const Valid = 5 * time.Minute
 // region's raw value comes from spans, and nothing a span carries is public.
 var otherRegion = templates.Region{Code: "other", Name: "Other regions"}
 
-// Project gives what customers may know of a board: names come from the
-// configuration, words from the rules, everything else is times and numbers.
-// judged is the end of the newest judged minute, at the time of asking.
+// Known is all that is known when something goes out.
+type Known struct {
+	Config  *rules.Config
+	Board   incident.Board
+	History *incident.History // of the minutes that were judged; nil: there are no records
+	Judged  time.Time         // end of the newest judged minute
+}
+
+// Project gives what customers may know of a board, without records of days and
+// figures. judged is the end of the newest judged minute, at the time of asking.
+func Project(c *rules.Config, b incident.Board, judged, at time.Time) templates.Public {
+	return Known{Config: c, Board: b, Judged: judged}.Project(at)
+}
+
+// Project gives what customers may know: names come from the configuration, words
+// from the rules, everything else is times and numbers. at is the time of asking.
 //
 // The same board at the same minute gives the same value, whenever it is
 // asked: a page that says nothing new is the same page, to the last byte.
-func Project(c *rules.Config, b incident.Board, judged, at time.Time) templates.Public {
+func (k Known) Project(at time.Time) templates.Public {
+	c, b, judged := k.Config, k.Board, k.Judged
 	v := newView(c, b)
 	p := templates.Public{
 		Organisation: line(c.Organisation), Title: line(c.Page.Title), URL: line(c.Page.URL), Support: line(c.Page.Support),
-		Rendered: at, Checked: judged, Since: b.Since, Blind: b.Blind,
+		Rendered: at, Checked: judged, Since: b.Since, Blind: b.Blind, Brand: templates.Brand{Language: c.Page.Language},
 	}
 	if !judged.IsZero() {
 		p.ValidUntil = judged.Add(c.SigNoz.Lag + Valid)
@@ -41,9 +55,15 @@ func Project(c *rules.Config, b incident.Board, judged, at time.Time) templates.
 			}
 		}
 	}
+	p.Weights = weights(c)
 	p.Regions = v.regions()
+	past := v.past(k.History, judged)
 	for _, comp := range c.Components {
-		p.Components = append(p.Components, v.component(comp, p.Regions))
+		p.Components = append(p.Components, v.component(comp, p.Regions, past))
+	}
+	p.Works = v.works(judged)
+	if judged.IsZero() {
+		p.Works = v.works(at)
 	}
 	for _, i := range slices.Backward(slices.Concat(b.Past, b.Open)) {
 		switch {
@@ -62,10 +82,14 @@ type view struct {
 	config *rules.Config
 	board  incident.Board
 	joined map[incident.ID][]incident.Incident // what was merged, by the incident that it goes on as
+	heard  map[string][]string                 // regions, by component, of which anything was ever heard
 }
 
 func newView(c *rules.Config, b incident.Board) view {
-	v := view{config: c, board: b, joined: map[incident.ID][]incident.Incident{}}
+	v := view{config: c, board: b, joined: map[incident.ID][]incident.Incident{}, heard: map[string][]string{}}
+	for cell := range b.Senses {
+		v.heard[cell.Component] = append(v.heard[cell.Component], cell.Region)
+	}
 	for n := range b.Past {
 		if past := &b.Past[n]; past.Into != "" && !past.Private {
 			v.joined[past.Into] = append(v.joined[past.Into], *past)
@@ -144,12 +168,19 @@ func (v view) name(code string) templates.Region {
 	return v.rest()
 }
 
-func (v view) component(c rules.Component, regions []templates.Region) templates.Component {
-	out := templates.Component{ID: line(c.ID), Name: line(c.Name), Description: line(c.Description)}
+func (v view) component(c rules.Component, regions []templates.Region, past *past) templates.Component {
+	out := templates.Component{ID: line(c.ID), Name: line(c.Name), Description: line(c.Description), Group: line(c.Group), Target: c.Target}
 	for _, r := range regions {
 		out.Cells = append(out.Cells, v.cell(c.ID, r))
 	}
 	out.Status = worstOf(out.Cells)
+	if past == nil {
+		return out
+	}
+	past.records(c.ID, &out)
+	for n, r := range regions {
+		out.Cells[n].Figures = past.figures(place{c.ID, r}, c.Figures)
+	}
 	return out
 }
 
@@ -158,9 +189,9 @@ func (v view) component(c rules.Component, regions []templates.Region) templates
 func (v view) cell(component string, column templates.Region) templates.Cell {
 	best := templates.Cell{Region: column, Status: templates.NotWatched}
 	codes := map[string]bool{}
-	for cell := range v.board.Senses {
-		if cell.Component == component && v.name(cell.Region) == column {
-			codes[cell.Region] = true
+	for _, code := range v.heard[component] {
+		if v.name(code) == column {
+			codes[code] = true
 		}
 	}
 	for _, inc := range v.on(component) {
@@ -218,11 +249,14 @@ func (v view) one(component, code string) templates.Cell {
 		return worst
 	}
 	sense := v.board.Senses[incident.Cell{Component: component, Region: code}]
+	begun, maintained := v.maintained(component, code)
 	switch {
-	case sense.Sense == incident.SenseNothing:
-		return templates.Cell{Status: templates.NoData, Since: sense.Since}
 	case sense.Sense == incident.SenseNone:
 		return templates.Cell{Status: templates.NotWatched}
+	case maintained:
+		return templates.Cell{Status: templates.Maintenance, Since: begun}
+	case sense.Sense == incident.SenseNothing:
+		return templates.Cell{Status: templates.NoData, Since: sense.Since}
 	case !v.board.Blind.IsZero():
 		return templates.Cell{Status: templates.NoData, Since: v.board.Blind}
 	case sense.Sense == incident.SenseThin:
@@ -577,6 +611,8 @@ func rollUp(p templates.Public) (indicator, description string) {
 		return impacts[level], "No data from some components"
 	case templates.LowTraffic:
 		return impacts[level], "Too little traffic to judge some components"
+	case templates.Maintenance:
+		return impacts[level], "Service Under Maintenance"
 	case templates.NotWatched:
 		return impacts[level], "Waiting for the first data"
 	default:

@@ -23,7 +23,8 @@ type Channel interface {
 	// Publish brings d out and gives a receipt: what the target says that
 	// identifies it, or a hash of what was written. It may be called again
 	// with the same d. An error that wraps ErrPermanent is not tried again;
-	// one that wraps *RetryAfter is tried no sooner than it says.
+	// one that wraps *RetryAfter is tried no sooner than it says, and one that
+	// wraps ErrMoot says why nothing had to be brought out.
 	Publish(ctx context.Context, d Delivery) (receipt string, err error)
 }
 
@@ -95,8 +96,8 @@ type Delivery struct {
 	Incident *templates.Incident
 	Update   *templates.Update
 
-	// Inside says that customers do not read the update: Incident is not in
-	// Public then, and holds besides the update what was said before it.
+	// Inside says that customers do not read the update: Incident is not the one in
+	// Public then, and holds all that was said of it.
 	Inside bool
 
 	// Notice is what the delivery is about where it calls people; Public is
@@ -114,9 +115,9 @@ var ErrPermanent = errors.New("not tried again")
 // permanent, too.
 var ErrGone = fmt.Errorf("%w: the target wants no more deliveries", ErrPermanent)
 
-// ErrMoot marks a delivery that need not go out any more: what is said by itself
-// later makes it untrue. It is as good as delivered.
-var ErrMoot = errors.New("it need not go out any more")
+// ErrMoot marks a delivery that need not go out: what is said by itself later makes
+// it untrue, or the target is to hear nothing of it. It is as good as delivered.
+var ErrMoot = errors.New("it need not go out")
 
 // RetryAfter is a failure whose target said when to come back.
 type RetryAfter struct {
@@ -179,7 +180,8 @@ type Outbox interface {
 // target gave to what stands for an incident. It is a help and no proof: a crash
 // can lose the newest entry. The store implements it.
 type Memory interface {
-	// Recall gives what was remembered under a name, "" if nothing was.
+	// Recall gives what was remembered under a name, "" if nothing was; to Remember
+	// "" is to forget.
 	Recall(ctx context.Context, channel, name string) (string, error)
 	Remember(ctx context.Context, channel, name, value string) error
 }

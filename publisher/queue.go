@@ -12,3 +12,13 @@ type Queue struct {
 	Failing string    `json:"-"`               // what went wrong last with what waits; "": nothing. An error can hold an address: not for whoever asks for health
 	Halted  string    `json:"halted,omitzero"` // why nothing goes to it any more; "": it is not so
 }
+
+// tooLong is how long a delivery may wait before that is worth a word.
+const tooLong = 10 * time.Minute
+
+// Late reports whether a channel does not deliver: what is oldest has waited for
+// too long. Of thousands of addresses of mail some always fail, which is no matter
+// of ours as long as others get their mail: there, nothing went out since, either.
+func (q Queue) Late(isMail bool, at time.Time) bool {
+	return !q.Oldest.IsZero() && at.Sub(q.Oldest) > tooLong && !(isMail && q.Sent.After(q.Oldest))
+}

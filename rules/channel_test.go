@@ -97,8 +97,9 @@ var channelMistakes = []mistakeTest{
 	{"answers to a name", mailOf("server: \"x:587\", from: a@x, reply_to: «\"A <a@x>\"»"), "want an address alone, as in support@example.com"},
 	{"bounces to nobody", mailOf("server: \"x:587\", from: a@x, bounces: «\"\"»"), "want an address alone"},
 	{"no connection", mailOf("server: \"x:587\", from: a@x, connections: «0»"), "want a whole number from 1 to 50"},
-	{"a pace without a time", mailOf("server: \"x:587\", from: a@x, pace: «600»"), "as in 600/1m, from 1 to 60000 a minute; found 600 without a unit"},
-	{"a pace of nothing", mailOf("server: \"x:587\", from: a@x, pace: «10/h»"), "from 1 to 60000 a minute"},
+	{"a pace without a time", mailOf("server: \"x:587\", from: a@x, pace: «600»"), "as in 600/1m, from 3 to 60000 a minute; found 600 without a unit"},
+	{"a pace of nothing", mailOf("server: \"x:587\", from: a@x, pace: «10/h»"), "from 3 to 60000 a minute"},
+	{"a pace that no channel keeps", mailOf("server: \"x:587\", from: a@x, pace: «2/m»"), "from 3 to 60000 a minute"},
 	{"mail that nobody reads", "channels: {«e»: {type: email, server: \"x:587\", from: a@x, " + hears + "}}", "the channel e hears of P0 and has no lists"},
 	{"mail of nothing", "channels: {«e»: {type: email, server: \"x:587\", from: a@x, lists: [{name: a, " + staff + "}]}}\npeople: {ana: {reach: [e], email: a@x}}", "the lists of e hear of no severity"},
 	{"no list", listed + "lists: «[]»}}", "the list is empty: add one"},
@@ -166,7 +167,7 @@ func TestChannelsThatSayLittle(t *testing.T) {
 }
 
 func TestPace(t *testing.T) {
-	for text, want := range map[string]int{"600/1m": 600, "600/m": 600, "600 / min": 600, "10/s": 600, "10/1s": 600, "600/h": 10, "90/1h": 1} {
+	for text, want := range map[string]int{"600/1m": 600, "600/m": 600, "600 / min": 600, "10/s": 600, "10/1s": 600, "600/h": 10, "180/1h": 3} {
 		c := parse(t, mailOf("server: \"x:587\", from: a@x, pace: "+text))
 		if got := c.Channels[1].Mail.Pace; got != want {
 			t.Errorf("%s is %d messages a minute, want %d", text, got, want)

@@ -123,6 +123,7 @@ func defaults() Config {
 			Settle:    3 * time.Minute,
 			MaxSeries: 2000,
 		},
+		Page:         Page{Language: "en", Weights: [5]float64{1, 0.3}},
 		Store:        Store{Path: "tocsin.db"},
 		Listen:       Listen{Public: ":8080", Private: "127.0.0.1:8081"},
 		CatchUp:      6 * time.Hour,

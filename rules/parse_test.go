@@ -107,6 +107,16 @@ var fileMistakes = []mistakeTest{
 	{"a channel that hears of nothing", "channels: {«h»: {type: webhook, url: \"https://x\", secret_file: x}}", "hears of no severity"},
 	{"two pages in one folder", "channels: {status: {type: page, folder: a}, «b»: {type: page, folder: a/, severities: [P0]}}", "would overwrite each other"},
 	{"a support address that is none", "page: {support: «call us»}", "want a mail or web address"},
+	{"a colour by its name", "page: {accent: «red»}", "want a colour of six hexadecimal digits"},
+	{"a language by its name", "page: {language: «German»}", "want the code of a language"},
+	{"a link at the top without an address", "page: {links: [«{»title: Docs}]}", "url is missing"},
+	{"a link at the top that runs", "page: {links: [{title: Docs, url: «\"javascript:x\"»}]}", "begins with https:// or http://"},
+	{"more links than fit", "page: {links: «[»" + strings.Repeat("{title: D, url: \"https://x.example\"}, ", 7) + "]}", "at most 6 links"},
+	{"a header with a placeholder", "page: {header: «\"{name}\"»}", "placeholder {name}"},
+	{"a weight of no severity", "page: {uptime: {«P7»: 10%}}", `unknown severity "P7"`},
+	{"a weight beyond all", "page: {uptime: {P0: «110%»}}", "want a percentage from 0% to 100%"},
+	{"a theme", "page: {«theme»: dark}", "the reader's"},
+	{"a certificate without its key", "listen: «{»certificate_file: x}", "go together"},
 	{"an address to listen on without a port", "listen: {public: «localhost»}", "want host:port"},
 	{"one address for both listeners", "listen: «{»public: \":80\", private: \":80\"}", "same address"},
 	{"an include outside the folder", "include: [«../x.yaml»]", "within the folder"},
@@ -122,6 +132,10 @@ var fileMistakes = []mistakeTest{
 	// places
 	{"a component without an id", "components: [«{»name: API}]", "id is missing"},
 	{"an id with capitals", "components: [{id: «API»}]", "small letters"},
+	{"a promise that is none", "components: [{id: a, sla: «20%»}]", "want a percentage from 50% to 100%"},
+	{"a figure that stays inside", "components: [{id: a, figures: [«burn_rate»]}]", "burn_rate stays inside"},
+	{"a figure that is none", "components: [{id: a, figures: [«p999»]}]", "unknown signal"},
+	{"a figure that stands twice", "components: [{id: a, figures: [p99, «p99»]}]", "p99 stands twice"},
 	{"a component that stands twice", "components: [{id: a}, {id: «a»}]", `"a" is used twice: first at t.yaml:1:19`},
 	{"an alias that is another region", "regions: [{code: us}, {code: eu, aliases: [«us»]}]", `"us" is used twice: first at t.yaml:1:18`},
 	{"the page's own word", "regions: [{code: «other»}]", "choose another code"},
@@ -245,7 +259,7 @@ func parse(t *testing.T, texts ...string) *Config {
 func TestDefaults(t *testing.T) {
 	c := Default()
 	if c.Organisation == "" || c.Page.Title == "" || c.Store.Path == "" || c.CatchUp != 6*time.Hour ||
-		c.Listen != (Listen{":8080", "127.0.0.1:8081"}) {
+		c.Listen != (Listen{Public: ":8080", Private: "127.0.0.1:8081"}) {
 		t.Errorf("%+v", c)
 	}
 	if s := c.SigNoz; s.Lag != time.Minute || s.Settle != 3*time.Minute || s.MaxSeries != 2000 || !slices.Equal(s.Region, []string{"cloud.region", "aws.region"}) {

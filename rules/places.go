@@ -8,8 +8,8 @@ import (
 
 var componentShape = shape{
 	example: "{id: api, name: Management API}",
-	keys:    []string{"id", "name", "description", "depends_on"},
-	hints:   notYet("group", "weight", "sla", "services"),
+	keys:    []string{"id", "name", "description", "group", "depends_on", "sla", "figures"},
+	hints:   notYet("weight", "services"),
 }
 
 func (d *draft) readComponents(v value) {
@@ -30,9 +30,32 @@ func (d *draft) readComponents(v value) {
 		}
 		c.Name = o.get("name").words(80, "Management API", c.ID)
 		c.Description = o.get("description").words(200, "Projects, flags and members", "")
+		c.Group = o.get("group").words(80, "Core product", "")
 		c.DependsOn = d.readDependsOn(o.get("depends_on"), c.ID)
+		if share, ok := o.get("sla").share(0.5, 1, "99.9%"); ok {
+			c.Target = 100 * share
+		}
+		c.Figures = readFigures(o.get("figures"))
 		d.cfg.Components = append(d.cfg.Components, c)
 	}
+}
+
+// readFigures reads which signals of a component customers may see as a line.
+func readFigures(v value) []string {
+	names, places, _ := v.texts("[error_rate, p99]")
+	var fit []string
+	for i, name := range names {
+		switch s := readSignal(places[i]); {
+		case slices.Contains(fit, name):
+			places[i].mistake("%s stands twice: keep one", shorten(name))
+		case s.Kind == KindUnknown: // it was told
+		case s.Kind != KindErrorRate && s.Kind != KindQuantile:
+			places[i].mistake("customers can be shown error_rate and quantiles of durations such as p99; %s stays inside", name)
+		default:
+			fit = append(fit, name)
+		}
+	}
+	return fit
 }
 
 // readDependsOn reads which components' incidents explain those of id.

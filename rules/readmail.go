@@ -30,7 +30,8 @@ var (
 const (
 	usualConnections = 4
 	mostConnections  = 50
-	mostPace         = 60_000 // messages a minute
+	leastPace        = 3 // messages a minute: with less, one would wait longer for the one before than a delivery may take
+	mostPace         = 60_000
 )
 
 func (d *draft) readMail(c *Channel, o object) {
@@ -224,8 +225,8 @@ func (v value) pace(to *int) {
 			n /= 60
 		}
 	}
-	if n < 1 || n > mostPace {
-		v.mistake("want so many messages in a time, as in 600/1m, from 1 to %d a minute; found %s", mostPace, asFound(s))
+	if n < leastPace || n > mostPace {
+		v.mistake("want so many messages in a time, as in 600/1m, from %d to %d a minute; found %s", leastPace, mostPace, asFound(s))
 		return
 	}
 	*to = n

@@ -560,6 +560,8 @@ type Store struct{ Path string }
 type Listen struct {
 	Public  string // ":8080" by default
 	Private string // "127.0.0.1:8081" by default
+
+	CertificateFile, KeyFile string // of the public one, PEM; "": it speaks plain HTTP
 }
 
 // Rule gives the rule with that ID.

@@ -45,6 +45,7 @@ var shapes = map[string]struct {
 	"maintenanceShape":  {maintenanceShape, []string{"/$defs/maintenance"}},
 	"overrideShape":     {overrideShape, []string{"/$defs/override"}},
 	"pageShape":         {pageShape, []string{"/properties/page"}},
+	"pageLinkShape":     {pageLinkShape, []string{"/properties/page/properties/links/items"}},
 	"pagingShape":       {pagingShape, []string{"/$defs/policy/properties/page/oneOf/1"}},
 	"patternShape":      {patternShape, []string{"/$defs/patterns/oneOf/1", "/$defs/values/oneOf/1"}},
 	"personShape":       {personShape, []string{"/$defs/person"}},

@@ -3,7 +3,6 @@ package rules
 import (
 	"io/fs"
 	"net"
-	"net/mail"
 	"net/url"
 	"path"
 	"regexp"
@@ -29,9 +28,8 @@ var (
 		},
 	}
 	shapeNames  = []string{"v3-json", "v3-map", "contrib"}
-	pageShape   = shape{example: "{title: …, url: …}", keys: []string{"title", "url", "support"}, hints: notYet("logo", "theme", "language")}
 	storeShape  = shape{example: "{path: /var/lib/tocsin/tocsin.db}", keys: []string{"path"}, hints: notYet("dsn", "postgres")}
-	listenShape = shape{example: `{public: ":8080", private: "127.0.0.1:8081"}`, keys: []string{"public", "private"}}
+	listenShape = shape{example: `{public: ":8080", private: "127.0.0.1:8081"}`, keys: []string{"public", "private", "certificate_file", "key_file"}}
 
 	lagSpan       = span{0, time.Hour, time.Second, "60s"}
 	catchUpSpan   = span{0, 7 * 24 * time.Hour, time.Minute, "6h"}
@@ -177,31 +175,6 @@ func (v value) web(to *string, example string) {
 	*to = s
 }
 
-func (d *draft) readPage(v value) {
-	o, ok := v.object(pageShape)
-	if !ok {
-		return
-	}
-	if title := o.get("title"); title.given() {
-		d.titled = true
-		d.cfg.Page.Title = title.words(80, "FeatureSignals status", "")
-	}
-	o.get("url").web(&d.cfg.Page.URL, "https://status.example.com")
-	d.noPage = o.get("url").given() && d.cfg.Page.URL == ""
-	support := o.get("support")
-	if s, ok := support.text("support@example.com"); ok {
-		if a, err := mail.ParseAddress(s); err == nil && a.Address == s {
-			d.cfg.Page.Support = s
-			return
-		}
-		if u, err := url.Parse(s); err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil {
-			d.cfg.Page.Support = s
-			return
-		}
-		support.mistake("want a mail or web address that customers may use, as in support@example.com; found %q", shorten(s))
-	}
-}
-
 func (d *draft) readListen(v value) {
 	o, ok := v.object(listenShape)
 	if !ok {
@@ -209,6 +182,12 @@ func (d *draft) readListen(v value) {
 	}
 	o.get("public").listen(&d.cfg.Listen.Public, `":8080"`)
 	o.get("private").listen(&d.cfg.Listen.Private, `"127.0.0.1:8081"`)
+	certificate, key := o.get("certificate_file"), o.get("key_file")
+	certificate.path(&d.cfg.Listen.CertificateFile, "/etc/tocsin/status.pem")
+	key.path(&d.cfg.Listen.KeyFile, "/etc/tocsin/status-key.pem")
+	if certificate.given() != key.given() {
+		o.mistake("a certificate and its key go together: name both certificate_file and key_file, or neither")
+	}
 	if _, port, _ := net.SplitHostPort(d.cfg.Listen.Public); d.cfg.Listen.Public == d.cfg.Listen.Private && port != "0" {
 		o.mistake("public and private are the same address: nothing private is ever shown on the public one, so give each its own")
 	}

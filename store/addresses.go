@@ -51,6 +51,19 @@ func (db *DB) ForgetAddress(ctx context.Context, channel, address string) (int, 
 	return int(n), nil
 }
 
+// ForgiveAddress forgets that an address was refused, since it takes mail again.
+// What became of it meanwhile otherwise stays.
+func (db *DB) ForgiveAddress(ctx context.Context, channel, address string) error {
+	err := db.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM addresses WHERE channel = ? AND address = ? AND state = 'refused'`, channel, address)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("forget that %s was refused on channel %q: %w", address, channel, err)
+	}
+	return nil
+}
+
 // Address gives what is known of an address, the zero Address if nothing is.
 func (db *DB) Address(ctx context.Context, channel, address string) (publisher.Address, error) {
 	a := publisher.Address{Channel: channel, Address: address}

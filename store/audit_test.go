@@ -133,7 +133,7 @@ func TestATimelineIsOneIncidents(t *testing.T) {
 // incident, or it is added to those that may concern none.
 func TestEventsOfAnIncidentNameIt(t *testing.T) {
 	db := openNew(t)
-	may := []string{"sensed", "blinded", "sighted", "muted", "entered", "left", "skipped", "cleared"}
+	may := []string{"sensed", "blinded", "sighted", "muted", "announced", "entered", "left", "skipped", "cleared"}
 	for _, kind := range kinds(t) {
 		err := func() error {
 			_, err := db.Append(t.Context(), incident.Batch{Events: []incident.Event{{Kind: incident.Kind(kind), At: noon}}, Recorded: noon})

@@ -53,7 +53,9 @@ func child(path string) {
 				said(mark, incident.Post{Channel: "status", Due: mark}, incident.Post{Channel: "hook", Key: strconv.Itoa(n), Due: mark}),
 			},
 			Judged: mark.Add(time.Minute), Recorded: mark,
-			Turns: []incident.Turn{{Minute: mark.Add(time.Minute), Rule: "api-errors", Service: "api", Region: "eu", Now: evaluator.Bad}},
+			Turns:    []incident.Turn{{Minute: mark.Add(time.Minute), Rule: "api-errors", Service: "api", Region: "eu", Now: evaluator.Bad}},
+			Marks:    []incident.Mark{{Cell: incident.Cell{Component: "api", Region: "eu"}, Minute: mark, Known: true}},
+			Readings: []incident.Reading{{Cell: incident.Cell{Component: "api", Region: "eu"}, Kind: "p99", Step: mark.Truncate(incident.Step), Value: float64(n)}},
 		})
 		if err == nil {
 			fmt.Println(n)
@@ -124,6 +126,23 @@ func TestAKilledWriterLeavesWholeBatchesAndAllItReported(t *testing.T) {
 			if got := count(t, db, query); got != want {
 				t.Errorf("round %d: %s is %d, want %d", round, query, got, want)
 			}
+		}
+		known, read := 0, 0.0
+		cell := incident.Cell{Component: "api", Region: "eu"}
+		h, err := db.History(t.Context(), noon.Add(time.Duration(minutes)*time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, day := range h.Days(cell, incident.DayOf(noon), incident.DayOf(noon)+1) {
+			if day != nil {
+				known += day.Good
+			}
+		}
+		for _, r := range h.Line(cell, "p99") {
+			read = r.Value
+		}
+		if known != minutes || read != float64(minutes) || !h.Since(cell).Equal(noon) {
+			t.Errorf("round %d: %d minutes are known since %s, the newest reading is %v; want %d", round, known, h.Since(cell), read, minutes)
 		}
 		if err := db.Close(); err != nil {
 			t.Fatal(err)

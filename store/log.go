@@ -17,7 +17,7 @@ import (
 )
 
 // Append writes a batch: its events, the deliveries they call for, the turns,
-// the judged minute and who caused it, all or nothing. The events it gives back are those that
+// the judged minute, what is known of it and who caused it, all or nothing. The events it gives back are those that
 // All will yield. A delivery whose key its channel has seen before refuses the
 // batch: keys are made from events, which are never decided twice.
 func (db *DB) Append(ctx context.Context, b incident.Batch) ([]incident.Event, error) {
@@ -33,6 +33,12 @@ func (db *DB) Append(ctx context.Context, b incident.Batch) ([]incident.Event, e
 			return err
 		}
 		if err := insertTurns(ctx, tx, b.Turns); err != nil {
+			return err
+		}
+		if err := mark(ctx, tx, b.Marks); err != nil {
+			return err
+		}
+		if err := read(ctx, tx, b.Readings); err != nil {
 			return err
 		}
 		for _, e := range b.Events {

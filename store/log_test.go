@@ -202,6 +202,32 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
+// BenchmarkAppendMarks stores a round in which nothing happened, of 100 components in
+// three regions, and what is known of them.
+func BenchmarkAppendMarks(b *testing.B) {
+	for _, cells := range []int{0, 30, 300} {
+		b.Run(fmt.Sprintf("cells=%d", cells), func(b *testing.B) {
+			db, err := Open(b.Context(), filepath.Join(b.TempDir(), "tocsin.db"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer db.Close()
+			n := 0
+			for b.Loop() {
+				minute := noon.Add(time.Duration(n) * time.Minute)
+				n++
+				batch := incident.Batch{Judged: minute.Add(time.Minute), Recorded: noon}
+				for i := range cells {
+					batch.Marks = append(batch.Marks, incident.Mark{Cell: incident.Cell{Component: fmt.Sprint("c", i/3), Region: fmt.Sprint("r", i%3)}, Minute: minute, Known: true})
+				}
+				if _, err := db.Append(b.Context(), batch); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkStart opens a store with 10,000 events and folds them, as every
 // start does.
 func BenchmarkStart(b *testing.B) {

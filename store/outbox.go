@@ -298,7 +298,8 @@ func (db *DB) Queues(ctx context.Context) ([]publisher.Queue, error) {
 			(SELECT count(*) FROM outbox WHERE outbox.channel = known.channel AND state = 'dead'),
 			coalesce((SELECT reason FROM halted WHERE halted.channel = known.channel), ''),
 			coalesce((SELECT ended FROM outbox WHERE outbox.channel = known.channel AND state = 'done'
-				AND receipt NOT LIKE 'to % targets' AND receipt NOT LIKE 'put away: %' ORDER BY ended DESC LIMIT 1), 0),
+				AND receipt NOT LIKE 'to % targets' AND receipt NOT LIKE 'put away: %' AND receipt NOT LIKE 'it need not go out%'
+				ORDER BY ended DESC LIMIT 1), 0),
 			coalesce((SELECT reason FROM outbox
 				WHERE outbox.channel = known.channel AND state = 'waiting' AND reason <> '' ORDER BY due DESC LIMIT 1), '')
 		FROM known WHERE channel IS NOT NULL ORDER BY channel`)

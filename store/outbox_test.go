@@ -193,12 +193,13 @@ func TestQueuesTellSinceWhenTheyWait(t *testing.T) {
 	db := openNew(t)
 	ctx := t.Context()
 	appendTo(t, db, incident.Batch{Events: []incident.Event{
-		said(noon, post("hook", "a", 1), post("hook", "b", 2), post("hook", "c", 0), post("status", "", 0), post("mail", "a", 0)),
+		said(noon, post("hook", "a", 1), post("hook", "b", 2), post("hook", "c", 0), post("status", "", 0), post("mail", "a", 0), post("mail", "b", 0)),
 	}})
 	for _, err := range []error{
 		db.Again(ctx, 1, "no answer", noon.Add(time.Hour)), // does not make it younger
 		db.Dead(ctx, 3, "gone", noon),
 		db.Done(ctx, 4, 1, "hash", noon),
+		db.Done(ctx, 6, 1, publisher.ErrMoot.Error()+": it unsubscribed", noon), // went nowhere
 	} {
 		if err != nil {
 			t.Fatal(err)

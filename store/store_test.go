@@ -81,7 +81,7 @@ func full() incident.Event {
 		By: "rule:api-errors", Component: "api", Region: "eu", Rule: "api-errors", Service: "featuresignals-api",
 		Severity: rules.P1, State: incident.Monitoring, Sense: incident.SenseThin, Began: at(-5),
 		Value: 0.1 + 0.2, Limit: 0.05, Requests: 1<<64 - 1, Errors: 3, Why: "15 % of 1,000 requests > 5 %, \"quoted\" <&> \u2028",
-		Cause: "INC-2026-0006", Plan: "maintenance db-upgrade", Due: at(2),
+		Cause: "INC-2026-0006", Plan: "maintenance db-upgrade", Title: "Database upgrade", Components: []string{"db"}, Regions: []string{"eu"}, Due: at(2),
 		Update: &incident.Update{
 			Number: 3, State: incident.Monitoring, Severity: rules.P0, Trend: incident.TrendCalm,
 			Said: at(3), AsOf: at(4), Late: true, Calm: 7 * time.Minute, Watching: 3 * time.Minute, Blind: at(5),

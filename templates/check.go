@@ -108,10 +108,10 @@ func (c *checking) pages(p Public) {
 	page("index.html", func() ([]byte, error) { return c.set.Index(p) })
 	page("history.html", func() ([]byte, error) { return c.set.History(p) })
 	page("history.html", func() ([]byte, error) { return c.set.Month(p, p.now()) })
-	for _, x := range append(slices.Clone(p.Components), Component{}) {
+	for _, x := range p.Components[:min(1, len(p.Components))] {
 		page("component.html", func() ([]byte, error) { return c.set.Component(p, x.ID) })
 	}
-	for _, r := range p.Regions {
+	for _, r := range p.Regions[:min(1, len(p.Regions))] {
 		page("region.html", func() ([]byte, error) { return c.set.Region(p, r.Code) })
 	}
 	page("uptime.html", func() ([]byte, error) { return c.set.Uptime(p) })

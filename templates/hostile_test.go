@@ -109,6 +109,16 @@ func rendered(t testing.TB, s *Set, p Public, n Notice) (texts, pages map[string
 	keep(pages, "index.html", string(b), err)
 	b, err = s.History(p)
 	keep(pages, "history.html", string(b), err)
+	b, err = s.Month(p, p.now())
+	keep(pages, "a month of history.html", string(b), err)
+	b, err = s.Component(p, p.Components[0].ID)
+	keep(pages, "component.html", string(b), err)
+	b, err = s.Region(p, p.Regions[0].Code)
+	keep(pages, "region.html", string(b), err)
+	for name, make := range map[string]func(Public) ([]byte, error){"uptime.html": s.Uptime, "maintenance.html": s.Maintenance, "subscribe.html": s.Subscribe, "notfound.html": s.NotFound} {
+		b, err = make(p)
+		keep(pages, name, string(b), err)
+	}
 	out, err := s.Notice(n)
 	keep(texts, "notice.txt", out, err)
 	return texts, pages

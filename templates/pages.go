@@ -25,7 +25,7 @@ func (s *Set) maker(p Public) maker {
 func (m maker) view(root string, watermark bool) View {
 	p := m.p
 	v := View{
-		Public: p, Root: root, Lang: m.lang,
+		Public: p, Root: root, Lang: m.lang, Dir: direction(m.lang),
 		Style: m.set.style, Script: m.set.script, Policy: m.set.policy, Branding: brandOf(p.Brand),
 		StaleIcon:  icon(looks[NoData]),
 		StaleTitle: m.title(m.say("stale.title")),
@@ -42,6 +42,15 @@ func (m maker) view(root string, watermark bool) View {
 		v.Until = iso(p.ValidUntil)
 	}
 	return v
+}
+
+// direction gives "rtl" for languages that are written from the right.
+func direction(lang string) string {
+	base, _, _ := strings.Cut(lang, "-")
+	if slices.Contains([]string{"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"}, base) {
+		return "rtl"
+	}
+	return ""
 }
 
 // title gives a page's title, which begins with what matters most.
@@ -84,7 +93,10 @@ func (s *Set) Index(p Public) ([]byte, error) {
 	v.Keys = keys(m.catalogue, drawn...)
 	v.Groups = m.groups(rows)
 	v.Folded = len(v.Groups) > 1 && len(rows) > fewParts
-	if len(p.Regions) > 1 {
+	watched := slices.ContainsFunc(rows, func(r Row) bool {
+		return slices.ContainsFunc(r.Boxes, func(b Box) bool { return b.Icon != "none" })
+	})
+	if len(p.Regions) > 1 && watched {
 		for _, r := range rows {
 			if len(rows) > 2*fewParts && r.Calm {
 				v.Calm++

@@ -87,7 +87,7 @@ type Record struct {
 type DayRecord struct {
 	Date      time.Time
 	Minutes   Minutes  // of a component those of all its cells together
-	Worst     Status   // of any minute; NotWatched where there is none
+	Worst     Status   // of the minutes that are known; else Maintenance, NoData, or NotWatched where there is none
 	Incidents []string // IDs of those that touched it
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -243,6 +244,9 @@ func (w *catalogue) tally(name, url string, m Minutes, weights Weights) Tally {
 	return t
 }
 
+// incidentID is what the ID of an incident looks like that has a page.
+var incidentID = regexp.MustCompile(`^INC-[0-9]{4}-[0-9]{4,9}$`)
+
 // DayRow is a day of a record in a table, or several in a row that were alike.
 type DayRow struct {
 	From, To time.Time // the same for one day
@@ -277,7 +281,9 @@ func (w *catalogue) table(r Record, weights Weights, today time.Time, root strin
 			sum, row.From, row.Count = sum.And(d.Minutes), d.Date, row.Count+1
 			if !quiet {
 				for _, id := range d.Incidents {
-					row.Incidents = append(row.Incidents, Link{id, root + "incidents/" + id + ".html"})
+					if incidentID.MatchString(id) { // else no file is named by it
+						row.Incidents = append(row.Incidents, Link{id, root + "incidents/" + id + ".html"})
+					}
 				}
 				break
 			}

@@ -12,7 +12,6 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	text "text/template"
@@ -325,8 +324,6 @@ func (s *Set) page(name string, data any) ([]byte, error) {
 	return together(out.Bytes()), nil
 }
 
-var unit = regexp.MustCompile(`([0-9]) (%|ms\b|s\b)`)
-
 // together keeps numbers and their units on one line, in what people read of a
 // page.
 func together(page []byte) []byte {
@@ -334,7 +331,27 @@ func together(page []byte) []byte {
 	if from < 0 || to < from {
 		return page
 	}
-	return slices.Concat(page[:from], unit.ReplaceAll(page[from:to], []byte("${1}\u00a0${2}")), page[to:])
+	kept := make([]byte, 0, len(page)+64)
+	kept = append(kept, page[:from]...)
+	for n := from; n < to; n++ {
+		if page[n] == ' ' && isDigit(page[n-1]) && isUnit(page[n+1:to]) {
+			kept = append(kept, "\u00a0"...)
+			continue
+		}
+		kept = append(kept, page[n])
+	}
+	return append(kept, page[to:]...)
+}
+
+func isDigit(b byte) bool { return '0' <= b && b <= '9' }
+
+// isUnit reports whether a text begins with a unit that a number may stand before.
+func isUnit(text []byte) bool {
+	if bytes.HasPrefix(text, []byte("%")) {
+		return true
+	}
+	text = bytes.TrimPrefix(text, []byte("m"))
+	return bytes.HasPrefix(text, []byte("s")) && len(text) > 1 && strings.IndexByte(" .,;<", text[1]) >= 0
 }
 
 // named adds the template's name to the errors that do not say it.

@@ -16,6 +16,7 @@ type View struct {
 
 	Root   string // "" or "../": the way to the folder's top
 	Lang   string // of the words: "en"
+	Dir    string // "rtl" where the language is written so
 	Until  string // ISO 8601; "" if the page never grows stale
 	Style  template.CSS
 	Script template.JS

@@ -41,7 +41,11 @@ func openChannels(config *rules.Config, set *templates.Set, db *store.DB) ([]pub
 func openChannel(config *rules.Config, c rules.Channel, set *templates.Set, db *store.DB) (publisher.Channel, error) {
 	switch c.Type {
 	case "page":
-		return page.New(c.Name, c.Folder, set), nil
+		brand, err := openBrand(config)
+		if err != nil {
+			return nil, err
+		}
+		return page.New(c.Name, c.Folder, set).Branded(brand), nil
 	case "webhook":
 		return webhook.New(webhook.Config{
 			Name: c.Name, URL: c.URL, Format: c.Format, SecretFile: c.SecretFile, TokenFile: c.TokenFile, Allow: c.Allow, Templates: set,
@@ -76,7 +80,7 @@ func openMail(config *rules.Config, c rules.Channel, set *templates.Set, db *sto
 // openMails makes the channels of mail alone: a command that reads what came back
 // has no business with the secrets of the others.
 func openMails(config *rules.Config, db *store.DB) ([]*email.Channel, error) {
-	set, err := openTemplates(config)
+	set, err := templates.Load(nil) // none of them words a mail
 	if err != nil {
 		return nil, err
 	}

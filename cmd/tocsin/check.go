@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -88,18 +90,23 @@ func (c *checkCmd) Run(w *world) error {
 			}
 			continue
 		}
+		warnings := config.Lint(time.Now())
 		set, err := openTemplates(config)
-		if ms := rules.Mistakes(err); len(ms) > 0 {
-			for _, m := range ms {
-				said = append(said, remarkOf(isError, m.Pos, m.Msg))
-			}
-		} else if err != nil {
+		_, looks := openBrand(config)
+		ms := rules.Mistakes(errors.Join(err, looks))
+		for _, m := range ms {
+			said = append(said, remarkOf(isError, m.Pos, m.Msg))
+		}
+		if len(ms) == 0 && err != nil {
 			return err
-		} else {
+		}
+		if set != nil {
 			own += len(set.Own())
+			for _, x := range set.Warnings(config.Page.Language) {
+				warnings = append(warnings, rules.Warning{Pos: rules.Pos{File: filepath.Join(config.Templates, x.File), Line: 1, Col: 1}, Msg: x.Msg})
+			}
 		}
 		good = append(good, config)
-		warnings := config.Lint(time.Now())
 		if c.Live {
 			dead, err := dead(w, config)
 			if err != nil {

@@ -155,6 +155,7 @@ func TestABounceThatCannotBeNotedIsToBeTriedAgain(t *testing.T) {
 		t.Errorf("with a mistake in the configuration it ends with %d: %s", code, &errs)
 	}
 	config, _ := mailing(t, "127.0.0.1:1")
+	config.Templates = filepath.Join(dir, "not there") // no mail is worded: what is wrong with templates holds nothing up
 	var out bytes.Buffer
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -34,9 +34,8 @@ type try struct {
 }
 
 const (
-	stuckAfter = 3 * time.Minute  // without a tick, the schedule is broken
-	staleAfter = 3 * time.Minute  // beyond the lag, the newest judged minute is old
-	oldAfter   = 10 * time.Minute // a delivery that waits longer is late
+	stuckAfter = 3 * time.Minute // without a tick, the schedule is broken
+	staleAfter = 3 * time.Minute // beyond the lag, the newest judged minute is old
 )
 
 func newHealth(k *keeper, reg prometheus.Registerer) *health {
@@ -252,13 +251,11 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 		if at < 0 {
 			continue // what it left concerns nobody, and is put away on the console
 		}
-		// Of thousands of addresses some always fail, which is no matter of ours as
-		// long as the others get their mail.
 		isMail := channels[at].Type == "email"
 		if q.Halted != "" {
 			rep.Wanting = append(rep.Wanting, "channel "+q.Channel+" is halted: tocsin outbox list says why")
 		}
-		if !q.Oldest.IsZero() && time.Since(q.Oldest) > oldAfter && !(isMail && q.Sent.After(q.Oldest)) {
+		if q.Late(isMail, time.Now()) {
 			rep.Wanting = append(rep.Wanting, "channel "+q.Channel+" has deliveries that wait since "+q.Oldest.UTC().Format(time.RFC3339))
 		}
 		if q.Dead > 0 && !isMail {

@@ -209,7 +209,8 @@ func (k *keeper) publish(s *setup) {
 
 // prepare makes a delivery from what is known when it goes out.
 func (k *keeper) prepare(_ context.Context, r publisher.Row) (publisher.Delivery, error) {
-	return k.preparer.Prepare(k.config(), k.desk.Board(), r, k.desk.Judged(), time.Now().UTC())
+	known := publisher.Known{Judged: k.desk.Judged(), Config: k.config(), Board: k.desk.Board(), History: k.desk.History()} // what is judged meanwhile is left out
+	return k.preparer.Prepare(known, r, time.Now().UTC())
 }
 
 // config is the configuration in force.

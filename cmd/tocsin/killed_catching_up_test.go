@@ -317,11 +317,29 @@ func rendered(t *testing.T, l lifetime, events []incident.Event, last time.Time)
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := page.New("status", l.dir, set).Render(publisher.Project(config, b, last, last))
+	db, err := store.OpenToRead(t.Context(), l.db())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	history, err := db.History(t.Context(), last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := publisher.Known{Config: config, Board: b, History: history, Judged: last}.Project(last)
+	files, err := page.New("status", l.dir, set).Render(public)
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := map[string]string{}
+	for _, c := range public.Components { // whatever the page makes of them
+		if len(c.Record.Days) == 0 {
+			t.Errorf("%s has no record", c.ID)
+		}
+		for _, cell := range c.Cells {
+			out["record of "+c.ID+"/"+cell.Region.Code] = fmt.Sprint(cell.Record)
+		}
+	}
 	for name, body := range files {
 		out[name] = string(body)
 	}

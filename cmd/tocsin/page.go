@@ -57,12 +57,21 @@ func (c *pageCmd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
+	history, err := db.History(w.ctx, newest(judged))
+	if err != nil {
+		return err
+	}
 	set, err := openTemplates(config)
 	if err != nil {
 		return w.mistakes(err)
 	}
-	p := publisher.Project(config, board, incident.JudgedAll(config, judged), time.Now().UTC())
-	receipt, err := page.New("status", folder, set).Publish(w.ctx, publisher.Delivery{Channel: "status", Public: p})
+	brand, err := openBrand(config)
+	if err != nil {
+		return w.mistakes(err)
+	}
+	known := publisher.Known{Config: config, Board: board, History: history, Judged: incident.JudgedAll(config, judged)}
+	p := known.Project(time.Now().UTC())
+	receipt, err := page.New("status", folder, set).Branded(brand).Publish(w.ctx, publisher.Delivery{Channel: "status", Public: p})
 	if err != nil {
 		return err
 	}

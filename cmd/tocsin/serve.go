@@ -5,8 +5,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -65,9 +67,14 @@ func (c *serveCmd) Run(w *world) error {
 		return err
 	}
 
+	history, err := db.History(w.ctx, newest(judged))
+	if err != nil {
+		return err
+	}
+
 	k := &keeper{world: w, logger: logger, db: db, meter: publisher.NewMetrics(registry, db.Queues)}
 	k.desk, err = incident.NewDesk(w.ctx, incident.Options{
-		Config: config, Log: db, Logger: logger, Judged: judged, Stored: k.wake, Point: w.point, Fit: templates.Fit,
+		Config: config, Log: db, Logger: logger, Judged: judged, History: history, Stored: k.wake, Point: w.point, Fit: templates.Fit,
 	})
 	if err != nil {
 		return err
@@ -133,6 +140,11 @@ func watermarks(ctx context.Context, db *store.DB) (map[string]time.Time, error)
 		}
 	}
 	return judged, nil
+}
+
+// newest gives the end of the newest minute that was judged for any source.
+func newest(judged map[string]time.Time) time.Time {
+	return slices.MaxFunc(append(slices.Collect(maps.Values(judged)), time.Time{}), time.Time.Compare)
 }
 
 // schedule runs tick at once and then whenever a minute closes, until ctx ends.

@@ -20,7 +20,7 @@ import (
 )
 
 // watch tells when the configuration's files have changed: the main file, all that
-// its include: matches, and the folder of templates. It looks at them by name every time, so that
+// its include: matches, the folder of templates, and what the page looks like. It looks at them by name every time, so that
 // a file that is replaced, or a link that points elsewhere now (as Kubernetes
 // swaps a ConfigMap), is seen as well as one that is written over.
 //
@@ -28,7 +28,7 @@ import (
 type watch struct {
 	main     string
 	patterns []string // of the main file's include:, as last legible
-	folder   string   // its templates:, as last legible
+	beside   []string // its templates: and the files of its page:, as last legible
 
 	seen      map[string]stamp
 	unsettled bool
@@ -41,7 +41,7 @@ type watch struct {
 type reading struct {
 	main     string
 	patterns []string
-	folder   string       // of templates
+	beside   []string     // the folder of templates, and the files of the page
 	files    []rules.File // those that can be read
 	sum      string
 }
@@ -89,7 +89,7 @@ func (w *watch) ask() { w.asked, w.seen = true, nil }
 // look finds the files and their stamps.
 func (w *watch) look() map[string]stamp {
 	stamps := map[string]stamp{}
-	for _, name := range slices.Concat(filesOf(w.main, w.patterns), templatesOf(w.folder)) {
+	for _, name := range slices.Concat(filesOf(w.main, w.patterns), besideOf(w.beside)) {
 		stamps[name] = stamp{}
 		if info, err := os.Stat(name); err == nil {
 			stamps[name] = stamp{info.Size(), info.ModTime(), info.Mode()}
@@ -115,33 +115,42 @@ func filesOf(main string, patterns []string) []string {
 	return slices.Compact(files)
 }
 
-// templatesOf lists the files of a folder of templates, those that count.
-func templatesOf(folder string) []string {
-	if folder == "" {
-		return nil
-	}
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return nil // whoever opens it says so
-	}
+// besideOf lists the files that names are, or that lie in the folders that they
+// are: those that count.
+func besideOf(names []string) []string {
 	var files []string
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), ".") && !strings.HasSuffix(e.Name(), "~") {
-			files = append(files, filepath.Join(folder, e.Name()))
+	for _, name := range names {
+		entries, err := os.ReadDir(name)
+		if err != nil {
+			files = append(files, name) // whoever opens it says if it is not there
+			continue
+		}
+		for _, e := range entries {
+			if !strings.HasPrefix(e.Name(), ".") && !strings.HasSuffix(e.Name(), "~") {
+				files = append(files, filepath.Join(name, e.Name()))
+			}
 		}
 	}
 	return files
 }
 
-// ownTemplates reads the folder of templates out of a main file, however wrong the
-// rest of it is: ok is false where it is no YAML at all.
-func ownTemplates(body []byte) (folder string, ok bool) {
-	var main struct{ Templates any }
-	if yaml.Unmarshal(body, &main) != nil {
-		return "", false
+// ownBeside reads the folder of templates and the files of the page out of a main
+// file, however wrong the rest of it is: ok is false where it is no YAML at all.
+func ownBeside(body []byte) (names []string, ok bool) {
+	var main struct {
+		Templates any
+		Page      any
 	}
-	folder, _ = main.Templates.(string)
-	return folder, true
+	if yaml.Unmarshal(body, &main) != nil {
+		return nil, false
+	}
+	page, _ := main.Page.(map[string]any)
+	for _, v := range []any{main.Templates, page["logo"], page["dark_logo"], page["css"]} {
+		if name, _ := v.(string); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names, true
 }
 
 // readAll reads all files. What the main one includes may have changed with it.
@@ -151,12 +160,12 @@ func (w *watch) readAll() reading {
 			w.patterns = patterns
 			w.seen = w.look()
 		}
-		if folder, ok := ownTemplates(body); ok && folder != w.folder {
-			w.folder = folder
+		if beside, ok := ownBeside(body); ok && !slices.Equal(beside, w.beside) {
+			w.beside = beside
 			w.seen = w.look()
 		}
 	}
-	return reading{main: w.main, patterns: w.patterns, folder: w.folder}.again()
+	return reading{main: w.main, patterns: w.patterns, beside: w.beside}.again()
 }
 
 // again reads the same files once more.
@@ -171,7 +180,7 @@ func (r reading) again() reading {
 			r.files = append(r.files, rules.File{Name: name, Body: body})
 		}
 	}
-	for _, name := range templatesOf(r.folder) {
+	for _, name := range besideOf(r.beside) {
 		body, err := contents(name)
 		fmt.Fprintf(h, "%q %d %v\n", name, len(body), err)
 		h.Write(body)

@@ -157,3 +157,27 @@ func TestAPipeIsLeftAlone(t *testing.T) {
 		t.Error("a pipe has changed")
 	}
 }
+
+func TestWhatThePageLooksLikeIsWatched(t *testing.T) {
+	dir := t.TempDir()
+	main, logo, css := filepath.Join(dir, "tocsin.yaml"), filepath.Join(dir, "logo.svg"), filepath.Join(dir, "own.css")
+	write(t, logo, "<svg/>")
+	write(t, main, "page: {logo: "+logo+", css: "+css+"}\n")
+	w := newWatch(main)
+	write(t, logo, "<svg></svg>")
+	if !settled(w) {
+		t.Error("a new logo is not taken up")
+	}
+	write(t, css, "a {}")
+	if !settled(w) {
+		t.Error("a style sheet that appears is not taken up")
+	}
+	write(t, main, "page: {logo: "+logo+"}\n")
+	if !settled(w) {
+		t.Error("a change of the file itself is not taken up")
+	}
+	write(t, css, "b {}")
+	if settled(w) {
+		t.Error("a style sheet that is not named any more is still watched")
+	}
+}

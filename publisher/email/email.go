@@ -17,11 +17,12 @@ import (
 	"log/slog"
 	"net"
 	"net/mail"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/guard"
+	"github.com/featuresignals/tocsin/publisher/keyfile"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/templates"
 )
@@ -32,7 +33,8 @@ type Addresses interface {
 	Address(ctx context.Context, channel, address string) (publisher.Address, error)
 	Addresses(ctx context.Context, channel string) ([]publisher.Address, error)
 	MarkAddress(ctx context.Context, a publisher.Address) error
-	ForgetAddress(ctx context.Context, channel, address string) (int, error)
+	// ForgiveAddress forgets that an address was refused, and nothing else of it.
+	ForgiveAddress(ctx context.Context, channel, address string) error
 }
 
 // Config says how mail leaves and what it is made from.
@@ -74,7 +76,9 @@ type Channel struct {
 	mu    sync.Mutex
 	key   []byte // nil: not read yet
 	files map[string]listFile
-	index index
+
+	indexing sync.Mutex // taken before mu
+	index    index
 }
 
 var (
@@ -109,7 +113,7 @@ func (c *Channel) check() error {
 	switch c.Mail.TLS {
 	case "", "starttls", "tls":
 	case "none":
-		if !loopback(host) {
+		if !guard.IsLoopback(host) {
 			return fmt.Errorf("tls: none would let others read along and write in between: it is for a server on this machine, and %s is not: want starttls or tls", host)
 		}
 	default:
@@ -146,6 +150,7 @@ func (c *Channel) check() error {
 		if _, err := c.password(); err != nil {
 			return err
 		}
+		keyfile.WarnOf(c.Logger, c.Config.Name, c.Mail.PasswordFile)
 	}
 	for _, l := range c.Mail.Lists {
 		if _, err := c.read(l, true); err != nil {
@@ -267,7 +272,7 @@ func (c *Channel) Publish(ctx context.Context, d publisher.Delivery) (string, er
 			return "", fmt.Errorf("email %q: %w", c.Config.Name, err)
 		}
 		if list == nil {
-			return "not sent: " + why, nil // since the delivery was queued
+			return "", fmt.Errorf("%w: %s", publisher.ErrMoot, why) // since the delivery was queued
 		}
 	}
 	key, err := c.secret(ctx)
@@ -288,7 +293,7 @@ func (c *Channel) Publish(ctx context.Context, d publisher.Delivery) (string, er
 		return "", c.failed(ctx, to, err)
 	}
 	if known.State == publisher.Refused {
-		if _, err := c.Addresses.ForgetAddress(ctx, c.Config.Name, to.String()); err != nil {
+		if err := c.Addresses.ForgiveAddress(ctx, c.Config.Name, to.String()); err != nil {
 			c.logger.Warn("an address that takes mail again is still counted as refused", "address", to.String(), "err", err)
 		}
 	}
@@ -338,9 +343,4 @@ func (c *Channel) listOf(d publisher.Delivery, to address, known publisher.Addre
 		why = w
 	}
 	return nil, why, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -215,7 +215,7 @@ func TestAFlood(t *testing.T) {
 		Prepare: func(_ context.Context, r publisher.Row) (publisher.Delivery, error) {
 			begin := time.Now()
 			defer func() { preparing.Add(int64(time.Since(begin))) }()
-			return preparer.Prepare(d.config, *d.board.Load(), r, began.Add(time.Hour), began.Add(time.Hour))
+			return preparer.Prepare(publisher.Known{Config: d.config, Board: *d.board.Load(), Judged: began.Add(time.Hour)}, r, began.Add(time.Hour))
 		},
 	}
 	if full {

@@ -150,13 +150,12 @@ func (c *Channel) find(ctx context.Context, knows func(index) bool) (index, erro
 	if err != nil || key == nil {
 		return index{}, err
 	}
-	c.mu.Lock()
-	x := c.index
-	c.mu.Unlock()
-	if knows(x) || !x.at.IsZero() && time.Since(x.at) < young {
+	c.indexing.Lock() // one reads for all who ask at once
+	defer c.indexing.Unlock()
+	if x := c.index; knows(x) || !x.at.IsZero() && time.Since(x.at) < young {
 		return x, nil
 	}
-	x = index{at: time.Now(), byLink: map[string]string{}, byVerp: map[string]string{}}
+	x := index{at: time.Now(), byLink: map[string]string{}, byVerp: map[string]string{}}
 	add := func(a string) {
 		l := link(key, c.Config.Name, a)
 		if x.byLink[l] == "" {
@@ -186,8 +185,6 @@ func (c *Channel) find(ctx context.Context, knows func(index) bool) (index, erro
 	for _, a := range known {
 		add(a.Address)
 	}
-	c.mu.Lock()
 	c.index = x
-	c.mu.Unlock()
 	return x, nil
 }

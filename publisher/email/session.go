@@ -22,6 +22,7 @@ const (
 	idle       = 30 * time.Second // how long a session is kept for the next message
 	perSession = 100              // messages of one session: many servers allow no more
 	dialWait   = 10 * time.Second
+	probeWait  = 3 * time.Second // for the answer of one that was idle: its way may be cut without a word
 )
 
 // session is a connection that mail can be sent over.
@@ -216,9 +217,11 @@ func (p *pool) take(ctx context.Context, urgent bool) (*session, error) {
 		if s == nil {
 			break
 		}
-		undo := s.heed(ctx)
+		probe, cancel := context.WithTimeout(ctx, probeWait)
+		undo := s.heed(probe)
 		err := s.smtp.Reset() // what is left of the message before, and whether anybody is there
 		undo()
+		cancel()
 		if err == nil {
 			return s, nil
 		}

@@ -2,16 +2,22 @@ package email_test
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/publisher/email"
 	"github.com/featuresignals/tocsin/publisher/email/smtptest"
+	"github.com/featuresignals/tocsin/store"
 )
 
 // linkOf sends a mail and gives the path of its link to unsubscribe.
@@ -129,6 +135,39 @@ func TestAnUnknownLinkChangesNothing(t *testing.T) {
 	}
 	if w := ask(h, "POST", link, form, oneClick); w.Code != 200 {
 		t.Errorf("after all that, the link answers %d", w.Code)
+	}
+}
+
+// slowly is a store that takes its time, and counts how often it is asked for all
+// addresses.
+type slowly struct {
+	*store.DB
+	asked *atomic.Int32
+}
+
+func (s slowly) Addresses(ctx context.Context, channel string) ([]publisher.Address, error) {
+	s.asked.Add(1)
+	time.Sleep(50 * time.Millisecond)
+	return s.DB.Addresses(ctx, channel)
+}
+
+func TestStrangersWhoTryLinksAtOnceHaveTheAddressesReadOnce(t *testing.T) {
+	db, s := newStore(t), smtptest.New(t, smtptest.Options{})
+	var asked atomic.Int32
+	p := mailOn(t, db, s, func(c *email.Config) { c.Addresses = slowly{db, &asked} })
+	linkOf(t, p, s, "ada@example.net")
+	h := email.Handler(p.channel)
+	var all sync.WaitGroup
+	for n := range 20 {
+		all.Go(func() {
+			if w := ask(h, "GET", fmt.Sprintf("/unsubscribe/%032d", n), "", ""); w.Code != 404 {
+				t.Errorf("an unknown link: %d", w.Code)
+			}
+		})
+	}
+	all.Wait()
+	if n := asked.Load(); n != 1 {
+		t.Errorf("they were read %d times", n)
 	}
 }
 

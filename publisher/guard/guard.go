@@ -11,6 +11,7 @@ package guard
 import (
 	"crypto/tls"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -54,6 +55,15 @@ func For(host string, allow []netip.Prefix) Guard {
 func IsLoopback(host string) bool {
 	a, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && a.Unmap().IsLoopback()
+}
+
+// WithoutURL takes the address out of an error of a request: it may hold a secret,
+// and people know it.
+func WithoutURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // CheckURL judges an address as far as it can be before any name is resolved: it

@@ -14,17 +14,22 @@ import (
 	"testing"
 	"time"
 
+	"github.com/featuresignals/tocsin/publisher/page/pagetest"
 	"github.com/featuresignals/tocsin/templates"
 )
 
-// BenchmarkRender makes the page of a year with 61 incidents once more, as
-// happens every minute.
+// BenchmarkRender makes the page once more, as happens every minute: of a year
+// with 61 incidents, of ten components, and of a hundred.
 func BenchmarkRender(b *testing.B) {
-	c, p := New("status", "", load(b)), long()
-	for b.Loop() {
-		if _, err := c.Render(p); err != nil {
-			b.Fatal(err)
-		}
+	for name, p := range map[string]templates.Public{"year": long(), "normal": pagetest.Public("incident"), "huge": pagetest.Public("huge")} {
+		b.Run(name, func(b *testing.B) {
+			c := New("status", "", load(b))
+			for b.Loop() {
+				if _, err := c.Render(p); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 
@@ -79,10 +84,10 @@ func BenchmarkPublish(b *testing.B) {
 type lookingHandler struct {
 	folder string
 	mu     sync.Mutex // guards cache
-	cache  map[string]*lookedUp
+	cache  map[string]*asFiled
 }
 
-type lookedUp struct {
+type asFiled struct {
 	size         int64
 	modified     time.Time
 	zipped       []byte
@@ -109,7 +114,7 @@ func (l *lookingHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", a.modified, bytes.NewReader(a.zipped))
 }
 
-func (l *lookingHandler) answer(name string) (*lookedUp, error) {
+func (l *lookingHandler) answer(name string) (*asFiled, error) {
 	root, err := os.OpenRoot(l.folder)
 	if err != nil {
 		return nil, err
@@ -134,7 +139,7 @@ func (l *lookingHandler) answer(name string) (*lookedUp, error) {
 	if err != nil {
 		return nil, err
 	}
-	a = &lookedUp{info.Size(), info.ModTime(), compress(content, gzipped), sum(content)[:32], templates.Policy(content)}
+	a = &asFiled{info.Size(), info.ModTime(), compress(content, gzipped), sum(content)[:32], templates.Policy(content)}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cache[name] = a
@@ -156,7 +161,7 @@ func BenchmarkServe(b *testing.B) {
 		"brotli":          {h, map[string]string{"Accept-Encoding": "gzip, deflate, br, zstd"}},
 		"plain":           {h, nil},
 		"not modified":    {h, map[string]string{"Accept-Encoding": "gzip, br", "If-None-Match": tag}},
-		"as before, gzip": {&lookingHandler{folder: filepath.Join(folder, currentLink), cache: map[string]*lookedUp{}}, map[string]string{"Accept-Encoding": "gzip"}},
+		"as before, gzip": {&lookingHandler{folder: filepath.Join(folder, currentLink), cache: map[string]*asFiled{}}, map[string]string{"Accept-Encoding": "gzip"}},
 	} {
 		b.Run(name, func(b *testing.B) {
 			r := httptest.NewRequest(http.MethodGet, "/", nil)

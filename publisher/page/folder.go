@@ -173,6 +173,23 @@ func (p *publishing) lookAround() (err error) {
 	return nil
 }
 
+// Check says what is in the way of publishing into a folder besides who may write
+// it: something there that is not ours. It changes nothing.
+func Check(path string) error {
+	root, err := os.OpenRoot(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it will be made
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if _, err := shown(root); err != nil {
+		return fmt.Errorf("%s: %w", currentLink, err)
+	}
+	return nil
+}
+
 // shown gives the version that a folder's link leads to, "" if there is no link
 // yet.
 func shown(root *os.Root) (name string, err error) {

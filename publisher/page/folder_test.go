@@ -328,6 +328,11 @@ func TestOldVersionsAreKeptForReadersAndThenGo(t *testing.T) {
 }
 
 func TestWhatIsNotOursIsLeftAloneAndSaid(t *testing.T) {
+	for _, folder := range []string{t.TempDir(), filepath.Join(t.TempDir(), "nothing yet")} {
+		if err := Check(folder); err != nil {
+			t.Errorf("looked at beforehand: %v", err)
+		}
+	}
 	for name, c := range map[string]struct {
 		make func(folder string) error
 		want string
@@ -351,6 +356,12 @@ func TestWhatIsNotOursIsLeftAloneAndSaid(t *testing.T) {
 			}
 			if errors.Is(err, publisher.ErrPermanent) {
 				t.Error("it would not be tried again when somebody has mended it")
+			}
+			if !strings.Contains(name, "current") {
+				return
+			}
+			if before := Check(folder); before == nil || !strings.Contains(err.Error(), before.Error()) {
+				t.Errorf("looked at beforehand: %v", before)
 			}
 		})
 	}

@@ -39,6 +39,7 @@ type Channel struct {
 	name   string
 	folder string
 	t      *templates.Set
+	brand  *templates.Brand // nil: what a Public says of it
 	tell   atomic.Pointer[func()]
 	point  func(step string) // for tests; nil otherwise
 
@@ -65,6 +66,20 @@ func New(name, folder string, t *templates.Set) *Channel {
 	return &Channel{name: name, folder: folder, t: t, over: map[string]finished{}}
 }
 
+// Branded gives the page the looks of b.
+func (c *Channel) Branded(b templates.Brand) *Channel {
+	c.brand = &b
+	return c
+}
+
+// dress gives what is to be rendered the looks that the page has.
+func (c *Channel) dress(p templates.Public) templates.Public {
+	if c.brand != nil {
+		p.Brand = *c.brand
+	}
+	return p
+}
+
 // Name gives the channel's name.
 func (c *Channel) Name() string { return c.name }
 
@@ -80,6 +95,7 @@ func (c *Channel) Publish(ctx context.Context, d publisher.Delivery) (string, er
 	if d.Notice != nil {
 		return "", fmt.Errorf("page %q: a call to people has no place on it: %w", c.name, publisher.ErrPermanent)
 	}
+	d.Public = c.dress(d.Public)
 	files, err := c.Render(d.Public)
 	if err != nil {
 		// The same value would fail in the same way for ever; the next event

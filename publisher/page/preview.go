@@ -17,7 +17,7 @@ func (c *Channel) Preview(d publisher.Delivery) (publisher.Preview, error) {
 	case d.Inside:
 		return publisher.Preview{}, fmt.Errorf("page %q: customers do not read this update", c.name)
 	}
-	files, err := c.Render(d.Public)
+	files, err := c.Render(c.dress(d.Public))
 	if err != nil {
 		return publisher.Preview{}, fmt.Errorf("render the page: %w", err)
 	}

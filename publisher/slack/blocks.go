@@ -136,7 +136,7 @@ func (c *Channel) rootOf(d publisher.Delivery, s publisher.Standing) message {
 	switch {
 	case i.Into != "":
 		foot += " · goes on as " + i.Into
-	case d.Inside:
+	case !s.Told:
 		foot += " · customers have read nothing of it"
 	}
 	foot += fmt.Sprintf(" · %d %s in the thread", len(i.Updates), plural(len(i.Updates), "update"))

@@ -121,9 +121,6 @@ func (h *Callbacks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "there is no payload that can be read", http.StatusBadRequest)
 		return
 	}
-	if form.Get("ssl_check") == "1" {
-		return
-	}
 	select {
 	case h.room <- struct{}{}:
 	default:
@@ -145,14 +142,15 @@ func (h *Callbacks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}()
 		v.handle(ctx, answer)
 	})
+	var a any // an empty answer closes the form; the rest is told
 	select {
-	case a := <-answer:
-		if a != nil {
-			w.Header().Set("Content-Type", "application/json")
-			_ = json.NewEncoder(w).Encode(a) // whoever asked has gone
-		}
+	case a = <-answer:
 	case <-time.After(answerBy):
-		v.late() // an empty answer closes the form; the rest is told
+		a = v.late(answer)
+	}
+	if a != nil {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(a) // whoever asked has gone
 	}
 }
 
@@ -215,10 +213,17 @@ type visit struct {
 	gone bool // the answer has been given without what came of it
 }
 
-func (v *visit) late() {
+// late says that the answer is given now, and gives what came at the last moment.
+func (v *visit) late(answer <-chan any) any {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.gone = true
+	select {
+	case a := <-answer:
+		return a
+	default:
+		return nil
+	}
 }
 
 // inTime reports whether what came of it can still be told in the answer.
@@ -416,7 +421,7 @@ func (v *visit) tell(ctx context.Context, where carried, what string) {
 // something was done that no delivery follows.
 func (c *Channel) refresh(ctx context.Context, id string) {
 	now, ok := c.now(id)
-	if !ok || c.recall(ctx, "room/"+id) == "" || c.recall(ctx, "room/"+id) == forgotten {
+	if !ok || c.recall(ctx, "room/"+id) == "" {
 		return // what comes next brings it up to date
 	}
 	free, err := c.turn(ctx)

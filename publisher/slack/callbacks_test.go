@@ -8,10 +8,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/featuresignals/tocsin/incident"
@@ -324,6 +327,44 @@ func TestWhatTakesLongerThanSlackWaitsIsToldAfterwards(t *testing.T) {
 		t.Errorf("told %q", got)
 	}
 }
+
+// What comes of a form in the very moment in which Slack is answered without it is
+// told one way or the other.
+func TestWhatComesAtTheLastMomentIsTold(t *testing.T) {
+	s := newStage(t)
+	refusal := func(incident.Action) error { return &incident.Refusal{Reason: "no"} }
+	synctest.Test(t, func(t *testing.T) {
+		c := s.channel()
+		var told atomic.Int32
+		c.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			told.Add(1)
+			return &http.Response{
+				StatusCode: http.StatusOK, Request: r, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(`{"ok":true}`)),
+			}, nil
+		})
+		h := &Callbacks{
+			Channel: func(string) *Channel { return c }, Desk: &desk{slow: answerBy, gives: refusal}, Logger: s.log,
+			Person: func(string) (rules.Person, bool) { return rules.Person{ID: "ann"}, true },
+		}
+		for n := range 200 {
+			body := "payload=" + url.QueryEscape(fmt.Sprintf(`{"type":"view_submission","trigger_id":"%d","user":{"id":"U0ANN"},
+				"view":{"callback_id":%q,"private_metadata":"{\"incident\":\"INC-2026-0001\",\"channel\":\"C0ROOM\"}"}}`, n, pressResolve))
+			r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+			r.Header = slacktest.Sign(s.Secret, time.Now(), body)
+			w := httptest.NewRecorder()
+			before := told.Load()
+			h.ServeHTTP(w, r)
+			h.work.Wait()
+			if inForm := strings.Contains(w.Body.String(), "Refused: no"); w.Code != http.StatusOK || inForm == (told.Load() > before) {
+				t.Fatalf("form %d: answered with %d %q, and told %d times besides", n, w.Code, w.Body, told.Load()-before)
+			}
+		}
+	})
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestOnlySlackIsBelieved(t *testing.T) {
 	b := newBooth(t)

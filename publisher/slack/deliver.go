@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/rules"
@@ -27,7 +26,7 @@ func (s *session) update(ctx context.Context, d publisher.Delivery) (receipt str
 	}
 	announced, root, errOut := s.announce(ctx, d, now, body)
 	inside, told, errRoom := s.inRoom(ctx, d, now, body)
-	if is(errRoom, forbidden) {
+	if isRoomless(errRoom) {
 		// People have to mend it, and updates that are held up help nobody: it is
 		// said where they look, and the next update tries again.
 		why := errRoom.Error()
@@ -147,7 +146,7 @@ func (s *session) call(ctx context.Context, d publisher.Delivery) (receipt strin
 	now.Private = now.Private || d.Notice.Private
 	if s.has(ctx, now, d.Notice.Severity) {
 		receipt, err = s.callInRoom(ctx, d, now, text)
-		if !is(err, forbidden) {
+		if !isRoomless(err) {
 			return receipt, err
 		}
 		s.logger.Warn("an incident has no channel of its own; people are called by direct messages", "incident", d.Notice.ID, "err", err)
@@ -234,7 +233,7 @@ func (s *session) callEach(ctx context.Context, d publisher.Delivery, now publis
 func (s *session) direct(ctx context.Context, d publisher.Delivery, now publisher.Standing, text, who string) (string, error) {
 	name := "direct/" + who
 	channel := s.recall(ctx, name)
-	if channel == "" || channel == forgotten {
+	if channel == "" {
 		c, err := s.open(ctx, who)
 		if err != nil {
 			return "", err
@@ -244,10 +243,7 @@ func (s *session) direct(ctx context.Context, d publisher.Delivery, now publishe
 	}
 	ts, err := s.once(ctx, channel, d.Notice.At, s.callOf(d, now, text, nil, who))
 	if code(err) == "channel_not_found" {
-		s.remember(ctx, name, forgotten)
+		s.remember(ctx, name, "")
 	}
 	return channel + " " + ts, err
 }
-
-// since is how far a channel is read back for what belongs to an incident.
-func since(s publisher.Standing) time.Time { return s.Detected }

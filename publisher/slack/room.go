@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,8 +22,7 @@ func (s *session) has(ctx context.Context, now publisher.Standing, more ...strin
 	if len(s.rooms.Severities) == 0 {
 		return false
 	}
-	known := s.recall(ctx, "room/"+now.ID)
-	return s.wanted(append(more, now.Severity, now.Worst)...) || known != "" && known != forgotten
+	return s.wanted(append(more, now.Severity, now.Worst)...) || s.recall(ctx, "room/"+now.ID) != ""
 }
 
 // inRoom posts an update into the incident's own channel, and brings up to date
@@ -70,15 +70,13 @@ func (s *session) withRoom(ctx context.Context, now publisher.Standing, do func(
 // forget forgets all that is known of an incident's channel.
 func (s *session) forget(ctx context.Context, id string) {
 	for _, what := range []string{"room", "topic", "invited", "summary", "shown", "pinned", "bookmarks"} {
-		if s.recall(ctx, what+"/"+id) != "" {
-			s.remember(ctx, what+"/"+id, forgotten)
-		}
+		s.remember(ctx, what+"/"+id, "")
 	}
 }
 
 // room gives the incident's own channel, made if there is none.
 func (s *session) room(ctx context.Context, now publisher.Standing) (id string, told []string, err error) {
-	if known := s.recall(ctx, "room/"+now.ID); known != "" && known != forgotten {
+	if known := s.recall(ctx, "room/"+now.ID); known != "" {
 		return known, nil, nil
 	}
 	private := s.rooms.Private || now.Private
@@ -113,8 +111,14 @@ func (s *session) room(ctx context.Context, now publisher.Standing) (id string, 
 		s.remember(ctx, "room/"+now.ID, id)
 		return id, told, nil
 	}
-	return "", told, fmt.Errorf("make a channel for %s: %d names are taken, from #%s on: archive and rename what is not used any more", now.ID, mostRooms, s.roomName(now.ID, 1))
+	return "", told, fmt.Errorf("make a channel for %s: %d %w, from #%s on: archive and rename what is not used any more", now.ID, mostRooms, errTaken, s.roomName(now.ID, 1))
 }
+
+var errTaken = errors.New("names are taken")
+
+// isRoomless reports whether an incident has no channel of its own until a person
+// mends something: nothing is to wait for that.
+func isRoomless(err error) bool { return is(err, forbidden) || errors.Is(err, errTaken) }
 
 // roomName gives the n-th name for an incident's channel. Slack takes lower case,
 // digits, hyphens and underscores, 80 of them: conversations.create.
@@ -182,12 +186,16 @@ func (s *session) adopt(ctx context.Context, c api.Channel, now publisher.Standi
 	return c.ID, "", nil
 }
 
+// mostListed is how many channels Slack gives at once. It takes some twenty such
+// questions a minute, and whoever is turned away begins anew.
+const mostListed = 999
+
 // channels gives all channels by name, those that are archived, too.
 func (s *session) channels(ctx context.Context) (map[string]api.Channel, error) {
 	all, cursor := map[string]api.Channel{}, ""
 	for {
 		page, next, err := s.api.GetConversationsContext(ctx, &api.GetConversationsParameters{
-			Cursor: cursor, Limit: pageSize, Types: []string{"public_channel", "private_channel"},
+			Cursor: cursor, Limit: mostListed, Types: []string{"public_channel", "private_channel"},
 		})
 		if err != nil {
 			return nil, s.explain("look which channels there are", err)
@@ -282,7 +290,7 @@ func (s *session) summary(ctx context.Context, room string, now publisher.Standi
 	ts, ok := strings.CutPrefix(s.recall(ctx, name), room+" ")
 	if !ok {
 		var err error
-		if ts, err = s.find(ctx, room, "", since(now), m.mark); err != nil {
+		if ts, err = s.find(ctx, room, "", now.Detected, m.mark); err != nil {
 			return s.explain("look for the summary in "+room, err)
 		}
 	}

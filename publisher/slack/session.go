@@ -16,6 +16,7 @@ import (
 	api "github.com/slack-go/slack"
 
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/guard"
 )
 
 const (
@@ -120,7 +121,7 @@ func (s *session) explain(doing string, err error) error {
 	}
 	e, ok := errors.AsType[api.SlackErrorResponse](err)
 	if !ok {
-		return fmt.Errorf("%s: %w", doing, inner(err))
+		return fmt.Errorf("%s: %w", doing, guard.WithoutURL(err))
 	}
 	help := ""
 	switch {

@@ -22,7 +22,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -33,6 +32,8 @@ import (
 	api "github.com/slack-go/slack"
 
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/guard"
+	"github.com/featuresignals/tocsin/publisher/keyfile"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/templates"
 )
@@ -106,11 +107,10 @@ func New(c Config) (*Channel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("slack %q: %w", name, err)
 	}
-	for _, file := range []string{c.Channel.TokenFile, c.Channel.SecretFile} {
-		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 {
-			c.Logger.Warn("everybody on this machine can read a secret of Slack: chmod o-r it", "channel", name, "file", file)
-		}
+	if c.Channel.SecretFile == "" {
+		c.Logger.Warn("the buttons in Slack do nothing: write secret_file, the file with the app's signing secret; "+secretHelp, "channel", name)
 	}
+	keyfile.WarnOf(c.Logger, name, c.Channel.TokenFile, c.Channel.SecretFile)
 	rooms := c.Channel.Slack.Rooms
 	rooms.Prefix = cmp.Or(rooms.Prefix, "incident-")
 	return &Channel{
@@ -240,18 +240,15 @@ func (c *Channel) recall(ctx context.Context, name string) string {
 	return value
 }
 
+// remember notes something down; "" forgets it.
 func (c *Channel) remember(ctx context.Context, name, value string) {
-	if c.around.Memory == nil || value == "" {
+	if c.around.Memory == nil {
 		return
 	}
 	if err := c.around.Memory.Remember(ctx, c.name, name, value); err != nil {
 		c.logger.Warn("what Slack said cannot be remembered; it is looked for there next time", "name", name, "err", err)
 	}
 }
-
-// forgotten stands in the place of what does not hold any more: the memory keeps
-// no empty values.
-const forgotten = "-"
 
 // mark is the same for every attempt at one message and for no other. The time
 // tells apart two installations, or a store that was begun anew, whose incidents
@@ -267,29 +264,22 @@ func (c *Channel) mark(what string, at time.Time) string {
 
 const tokenHelp = "Slack shows it under OAuth & Permissions as Bot User OAuth Token"
 
-// readToken gives the token of a file. Its errors never hold it.
+// readToken gives the bot's token of a file.
 func readToken(file string) (string, error) {
-	if file == "" {
-		return "", errors.New("token_file is missing: the file with the bot's token; " + tokenHelp)
+	token, err := keyfile.Token(file, tokenHelp)
+	if err == nil && !strings.HasPrefix(token, "xoxb-") && !strings.HasPrefix(token, "xoxe.xoxb-") {
+		return "", fmt.Errorf("%s does not hold a bot's token, which begins with xoxb-; %s", file, tokenHelp)
 	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("read the bot's token: %w; %s", err, tokenHelp)
-	}
-	token := strings.TrimSpace(string(b))
-	if !strings.HasPrefix(token, "xoxb-") && !strings.HasPrefix(token, "xoxe.xoxb-") || strings.ContainsAny(token, " \t\n") {
-		return "", fmt.Errorf("%s does not hold a bot's token alone, which begins with xoxb-; %s", file, tokenHelp)
-	}
-	return token, nil
+	return token, err
 }
 
 const secretHelp = "Slack shows it under Basic Information as Signing Secret"
 
 // readSecret gives the signing secrets of a file: one, or two while it is
-// changed.
+// changed. Without a file there are none, and nobody is believed to be Slack.
 func readSecret(file string) ([]string, error) {
 	if file == "" {
-		return nil, errors.New("secret_file is missing: the file with the app's signing secret; " + secretHelp)
+		return nil, nil
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -340,16 +330,14 @@ func (c *Channel) secrets() []string {
 func parseURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil {
-		return nil, fmt.Errorf("url: %w", inner(err))
+		return nil, fmt.Errorf("url: %w", guard.WithoutURL(err))
 	}
-	ip := net.ParseIP(u.Hostname())
-	local := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 	switch {
 	case u.Host == "":
 		return nil, errors.New("url: no host: leave it out for Slack's own address")
 	case u.User != nil || u.RawQuery != "":
 		return nil, errors.New("url: it holds a user name, a password or a query: leave them out, the token says who asks")
-	case u.Scheme == "https", u.Scheme == "http" && local:
+	case u.Scheme == "https", u.Scheme == "http" && guard.IsLoopback(u.Hostname()):
 		if !strings.HasSuffix(u.Path, "/") {
 			u.Path += "/"
 		}
@@ -357,12 +345,4 @@ func parseURL(s string) (*url.URL, error) {
 	default:
 		return nil, fmt.Errorf("url: want https://%s…, since %q lets others read the token; http is for this machine only", u.Host, u.Scheme)
 	}
-}
-
-// inner takes the address out of an error.
-func inner(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
 }

@@ -34,12 +34,11 @@ func (m *memory) Recall(_ context.Context, channel, name string) (string, error)
 }
 
 func (m *memory) Remember(_ context.Context, channel, name, value string) error {
-	if value == "" {
-		return fmt.Errorf("remember %s: the store keeps no empty values", name)
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.m[channel+" "+name] = value
+	if m.m[channel+" "+name] = value; value == "" {
+		delete(m.m, channel+" "+name)
+	}
 	return nil
 }
 

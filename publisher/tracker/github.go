@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/guard"
 )
 
 // What an answer can mean to the channel.
@@ -64,12 +64,12 @@ func newGitHub(address, repo, tokenFile string, token func() string) (*gitHub, e
 	u, err := url.Parse(strings.TrimRight(address, "/"))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("url: %w", inner(err))
+		return nil, fmt.Errorf("url: %w", guard.WithoutURL(err))
 	case u.Host == "":
 		return nil, errors.New(`url: no host: want an address such as "https://github.example.com/api/v3"`)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return nil, errors.New("url: want the address of the API alone, without a user, a question mark or a #")
-	case u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())):
+	case u.Scheme != "https" && !(u.Scheme == "http" && guard.IsLoopback(u.Hostname())):
 		return nil, fmt.Errorf("url: want https://%s…, since %q shows others the token; http is for this machine only", u.Host, u.Scheme)
 	}
 	return &gitHub{
@@ -81,19 +81,6 @@ func newGitHub(address, repo, tokenFile string, token func() string) (*gitHub, e
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// inner takes the address out of an error: people know it, and it is long.
-func inner(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
 }
 
 // Issue gives an issue.
@@ -313,7 +300,7 @@ func (g *gitHub) call(ctx context.Context, method string, u *url.URL, in, out an
 func (g *gitHub) once(ctx context.Context, method string, u *url.URL, body []byte) (*http.Response, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
 	if err != nil {
-		return nil, nil, fmt.Errorf("make the request to %s: %w", u.Host, inner(err))
+		return nil, nil, fmt.Errorf("make the request to %s: %w", u.Host, guard.WithoutURL(err))
 	}
 	req.Header.Set("Authorization", "Bearer "+g.token())
 	req.Header.Set("Accept", "application/vnd.github+json")
@@ -324,7 +311,7 @@ func (g *gitHub) once(ctx context.Context, method string, u *url.URL, body []byt
 	}
 	res, err := g.client.Do(req)
 	if err != nil {
-		return nil, nil, fmt.Errorf("ask %s: %w", u.Host, inner(err))
+		return nil, nil, fmt.Errorf("ask %s: %w", u.Host, guard.WithoutURL(err))
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, mostAnswer+1))

@@ -19,7 +19,6 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -29,6 +28,7 @@ import (
 	"unicode"
 
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/keyfile"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/templates"
 )
@@ -111,13 +111,11 @@ func New(c Config) (*Channel, error) {
 	if c.Settle == 0 {
 		c.Settle = settle
 	}
-	token, err := readToken(c.Channel.TokenFile)
+	token, err := keyfile.Token(c.Channel.TokenFile, tokenHelp)
 	if err != nil {
 		return nil, fmt.Errorf("tracker %q: %w", name, err)
 	}
-	if info, err := os.Stat(c.Channel.TokenFile); err == nil && info.Mode().Perm()&0o004 != 0 {
-		c.Logger.Warn("everybody on this machine can read a tracker's token: chmod o-r it", "channel", name, "file", c.Channel.TokenFile)
-	}
+	keyfile.WarnOf(c.Logger, name, c.Channel.TokenFile)
 	ch := &Channel{Config: c, token: token, made: map[string]bool{}}
 	ch.labels = []string{incident}
 	for _, l := range c.Channel.Tracker.Labels {
@@ -547,31 +545,12 @@ func has(labels []string, label string) bool {
 
 const tokenHelp = "make a fine-grained personal access token (or an app's) for the repository, with the permission Issues: read and write, and put it into that file"
 
-// readToken reads the file that holds the token.
-func readToken(file string) (string, error) {
-	if file == "" {
-		return "", errors.New("token_file is missing: " + tokenHelp)
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("read the token: %w: %s", err, tokenHelp)
-	}
-	token := strings.TrimSpace(string(b))
-	switch {
-	case token == "":
-		return "", fmt.Errorf("%s is empty: %s", file, tokenHelp)
-	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "", fmt.Errorf("%s holds more than a token: want it alone, on one line", file)
-	}
-	return token, nil
-}
-
 // current reads the token again, so that it can be changed while Tocsin runs. A
 // file that is just being replaced leaves the old one in force.
 func (c *Channel) current() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	token, err := readToken(c.Channel.TokenFile)
+	token, err := keyfile.Token(c.Channel.TokenFile, tokenHelp)
 	if err != nil {
 		c.Logger.Warn("a tracker's token could not be read again; the one from before stays in force", "channel", c.Channel.Name, "err", err)
 		return c.token

@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/guard"
 )
 
 var _ publisher.Previewer = (*Channel)(nil)
@@ -23,7 +24,7 @@ func Shown(c Config) (*Channel, error) {
 	}
 	u, err := url.Parse(cmp.Or(c.URL, "https://hooks.example.com/tocsin"))
 	if err != nil {
-		return nil, fmt.Errorf("webhook %q: url: %w", c.Name, inner(err))
+		return nil, fmt.Errorf("webhook %q: url: %w", c.Name, guard.WithoutURL(err))
 	}
 	out := &Channel{Config: c, format: f, url: u, token: "your-key"}
 	out.topic, _ = topicOf(u) // of ntfy alone

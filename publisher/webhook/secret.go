@@ -22,7 +22,7 @@ const (
 	secretHelp    = `make one with: printf 'whsec_%s\n' "$(openssl rand -base64 32)"`
 	privateHelp   = `make one with: printf 'whsk_%s\n' "$(openssl genpkey -algorithm ed25519 -outform DER | tail -c 32 | base64)"`
 
-	tokenMax = 500 // characters
+	tokenHelp = "write the service's key into it"
 )
 
 // signer is what messages are signed with: bytes that the listener knows, too,
@@ -107,30 +107,6 @@ func (s signer) public() string {
 		return ""
 	}
 	return publicPrefix + base64.StdEncoding.EncodeToString(s.private.Public().(ed25519.PublicKey))
-}
-
-// readToken reads what a service knows us by. It goes into a header or a
-// document, so it is one word of plain characters.
-func readToken(file string) (string, error) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("read the token: %w", err)
-	}
-	t := strings.TrimSpace(string(b))
-	odd := strings.IndexFunc(t, func(r rune) bool { return r <= ' ' || r > '~' })
-	switch {
-	case t == "":
-		return "", fmt.Errorf("%s is empty: write the service's key into it", file)
-	case odd >= 0 || len(t) > tokenMax:
-		return "", fmt.Errorf("%s holds more than a key: want one word of at most %d letters, digits and signs", file, tokenMax)
-	}
-	return t, nil
-}
-
-// readable reports whether everybody may read the file.
-func readable(file string) bool {
-	info, err := os.Stat(file)
-	return err == nil && info.Mode().Perm()&0o004 != 0
 }
 
 // signatures signs a message with every secret, so that a listener that knows

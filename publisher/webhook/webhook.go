@@ -30,6 +30,7 @@ import (
 
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/publisher/guard"
+	"github.com/featuresignals/tocsin/publisher/keyfile"
 	"github.com/featuresignals/tocsin/templates"
 )
 
@@ -111,15 +112,11 @@ func build(c Config) (*Channel, error) {
 		return nil, fmt.Errorf("token_file is missing: %s has to know whom the message is from", c.Format)
 	}
 	if c.TokenFile != "" {
-		if out.token, err = readToken(c.TokenFile); err != nil {
+		if out.token, err = keyfile.Token(c.TokenFile, tokenHelp); err != nil {
 			return nil, err
 		}
 	}
-	for _, file := range []string{c.SecretFile, c.TokenFile} {
-		if file != "" && readable(file) {
-			c.Logger.Warn("everybody on this machine can read a webhook's secret: chmod o-r it", "channel", c.Name, "file", file)
-		}
-	}
+	keyfile.WarnOf(c.Logger, c.Name, c.SecretFile, c.TokenFile)
 	for _, s := range out.secrets {
 		if key := s.public(); key != "" {
 			c.Logger.Info("messages are signed with a private key; listeners verify them with its public one", "channel", c.Name, "public", key)
@@ -152,18 +149,18 @@ func (c *Channel) Publish(ctx context.Context, d publisher.Delivery) (string, er
 		return "", fmt.Errorf("webhook %q: %w", c.Config.Name, err)
 	}
 	if m.nothing != "" {
-		return "nothing to tell: " + m.nothing, nil
+		return "", fmt.Errorf("%w: %s", publisher.ErrMoot, m.nothing)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.url, bytes.NewReader(m.body))
 	if err != nil {
-		return "", fmt.Errorf("make the request to %s: %w", c.host, inner(err))
+		return "", fmt.Errorf("make the request to %s: %w", c.host, guard.WithoutURL(err))
 	}
 	id, now := messageID(d), time.Now()
 	c.sign(req.Header, id, now, m.body)
 
 	res, err := c.client.Do(req)
 	if err != nil {
-		return "", fmt.Errorf("post to %s: %w", c.host, inner(err))
+		return "", fmt.Errorf("post to %s: %w", c.host, guard.WithoutURL(err))
 	}
 	defer res.Body.Close()
 	// Read on, within reason, so that the connection can be used again.
@@ -325,7 +322,7 @@ func (c *Channel) refresh() {
 		}
 	}
 	if c.token != "" {
-		token, err := readToken(c.TokenFile)
+		token, err := keyfile.Token(c.TokenFile, tokenHelp)
 		if err != nil {
 			c.Logger.Warn("a webhook's token could not be read again; the one from before stays in force", "channel", c.Config.Name, "err", err)
 		} else {
@@ -338,7 +335,7 @@ func (c *Channel) refresh() {
 func parseURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil {
-		return nil, fmt.Errorf("url: %w", inner(err))
+		return nil, fmt.Errorf("url: %w", guard.WithoutURL(err))
 	}
 	switch {
 	case u.Host == "":
@@ -350,14 +347,6 @@ func parseURL(s string) (*url.URL, error) {
 	default:
 		return nil, fmt.Errorf("url: want https://%s…, since %q lets others read along and change what is said; http is for this machine only", u.Host, u.Scheme)
 	}
-}
-
-// inner takes the address out of an error, since it may hold a token.
-func inner(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
 }
 
 // excerpt gives the beginning of an answer for people to read.

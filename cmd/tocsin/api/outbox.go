@@ -204,6 +204,11 @@ type QueueView struct {
 	Halted     string    `json:"halted,omitzero" doc:"Why nothing goes to it any more until it is resumed."`
 }
 
+// Late reports whether the channel does not deliver.
+func (q QueueView) Late(at time.Time) bool {
+	return publisher.Queue{Oldest: q.Oldest, Sent: q.Sent}.Late(q.Type == "email", at)
+}
+
 // DeadLetters is some of the deliveries that were given up, the newest first.
 type DeadLetters struct {
 	Letters []LetterView `json:"letters"`

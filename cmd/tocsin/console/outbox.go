@@ -60,9 +60,6 @@ type LetterRow struct {
 	Alone                   bool // on the page of one delivery
 }
 
-// old is how long a delivery may wait before that is worth a word.
-const old = 10 * time.Minute
-
 // mostLetters is how many lines of letters a page has.
 const mostLetters = 50
 
@@ -91,7 +88,7 @@ func (s scene) deliveries(all []api.QueueView, err error) *Deliveries {
 		case !q.Configured:
 		case q.Halted != "":
 			d.Urgent = append(d.Urgent, text(strong(q.Channel+" is halted"), ": nothing goes to it until somebody resumes it."))
-		case !q.Oldest.IsZero() && s.at.Sub(q.Oldest) > old:
+		case q.Late(s.at):
 			d.Urgent = append(d.Urgent, text(strong(q.Channel+" does not deliver"), ": what is oldest waits for ", lasted(q.Oldest, s.at), "."))
 		}
 	}
@@ -125,7 +122,7 @@ func (s scene) channels(all []api.QueueView) []ChannelRow {
 			f = text(plot.Plural(q.Waiting, "delivery waits", "deliveries wait"))
 			if !q.Oldest.IsZero() && q.Oldest.Before(s.at) {
 				f = append(f, text(", the oldest for ", lasted(q.Oldest, s.at))...)
-				row.Bad = q.Configured && s.at.Sub(q.Oldest) > old
+				row.Bad = q.Configured && q.Late(s.at)
 			}
 		}
 		switch {

@@ -101,6 +101,29 @@ func TestWhatDoesNotDeliverIsOnTheFirstPage(t *testing.T) {
 	}
 }
 
+// As /readyz has it: of thousands of addresses some always fail.
+func TestMailThatSomeAddressesPutOffDelivers(t *testing.T) {
+	s, db := stuck(t, 2)
+	_, err := db.Retry(t.Context(), store.Pick{Channel: "mail"}, s.now().Add(-time.Hour), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	due, _, err := db.Due(t.Context(), publisher.Ask{Channel: "mail", Now: s.now(), N: 2})
+	if err != nil || len(due) != 2 {
+		t.Fatalf("%v (%v)", due, err)
+	}
+	const urgent = "<strong>mail does not deliver</strong>"
+	if page := s.get(asha, "/"); !strings.Contains(page, urgent) {
+		t.Errorf("nothing went out for an hour, and the first page does not say so:\n%s", page)
+	}
+	if err := db.Done(t.Context(), due[0].ID, 1, "250 ok", s.now()); err != nil {
+		t.Fatal(err)
+	}
+	if page := s.get(asha, "/"); strings.Contains(page, urgent) {
+		t.Errorf("another address has got its mail since, and the first page says:\n%s", page)
+	}
+}
+
 func TestDeadLettersAreGroupedPagedAndTriedAgain(t *testing.T) {
 	s, db := stuck(t, 120)
 	page := s.get(asha, "/outbox")

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/base64"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"image/png"
+	"io"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/featuresignals/tocsin/rules"
+	"github.com/featuresignals/tocsin/templates"
+)
+
+// openBrand reads what the page looks like: pictures and the style sheet are files
+// that the configuration names. What is wrong with any of it is told at once.
+func openBrand(config *rules.Config) (templates.Brand, error) {
+	page := config.Page
+	b := templates.Brand{Accent: page.Accent, DarkAccent: page.DarkAccent, Header: page.Header, Language: page.Language}
+	for _, l := range page.Links {
+		b.Links = append(b.Links, templates.Link{Text: l.Title, Href: l.URL})
+	}
+	var wrong []error
+	told := func(key, file string, err error) {
+		if err != nil {
+			wrong = append(wrong, mistakeIn(cmp.Or(file, mainFile(config)), fmt.Sprintf("the page's %s: %v", key, err)))
+		}
+	}
+	var err error
+	b.Logo, err = readImage(page.Logo)
+	told("logo", page.Logo, err)
+	b.DarkLogo, err = readImage(page.DarkLogo)
+	told("dark_logo", page.DarkLogo, err)
+	if page.CSS != "" {
+		css, err := readSmall(page.CSS)
+		if err == nil {
+			b.CSS, err = string(css), templates.CheckCSS(string(css))
+		}
+		told("css", page.CSS, err)
+	}
+	if page.Accent != "" {
+		told("accent", "", templates.CheckAccent(page.Accent, false))
+	}
+	if page.DarkAccent != "" {
+		told("dark_accent", "", templates.CheckAccent(page.DarkAccent, true))
+	}
+	for _, l := range b.Links {
+		told("links", "", templates.CheckLink(l))
+	}
+	return b, errors.Join(wrong...)
+}
+
+// mainFile is where the page's keys stand.
+func mainFile(config *rules.Config) string {
+	if len(config.Files) == 0 {
+		return "page"
+	}
+	return config.Files[0]
+}
+
+// mostOfBrand is more than any file of a brand may have.
+const mostOfBrand = 64 << 10
+
+// readSmall reads a file, and no more of it than is sensible.
+func readSmall(name string) ([]byte, error) {
+	info, err := os.Stat(name) // first: opening a pipe would wait for its writer
+	if err != nil {
+		return nil, fmt.Errorf("%w: correct the path, which counts from the folder that tocsin was started in, or leave the key out", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is no file: name a file")
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, mostOfBrand+1))
+}
+
+// readImage makes a picture a part of the page; none is made of "".
+func readImage(name string) (templates.Image, error) {
+	if name == "" {
+		return templates.Image{}, nil
+	}
+	content, err := readSmall(name)
+	if err != nil {
+		return templates.Image{}, err
+	}
+	var i templates.Image
+	if c, err := png.DecodeConfig(bytes.NewReader(content)); err == nil {
+		i = templates.Image{Data: "data:image/png;base64,", Width: c.Width, Height: c.Height}
+	} else if i, err = drawing(content); err != nil {
+		return templates.Image{}, err
+	}
+	i.Data += base64.StdEncoding.EncodeToString(content)
+	return i, templates.CheckImage(i)
+}
+
+// drawing gives the size of an SVG: what it says itself, or its view box.
+func drawing(content []byte) (templates.Image, error) {
+	var svg struct {
+		XMLName xml.Name `xml:"http://www.w3.org/2000/svg svg"`
+		Width   string   `xml:"width,attr"`
+		Height  string   `xml:"height,attr"`
+		ViewBox string   `xml:"viewBox,attr"`
+	}
+	if err := xml.Unmarshal(content, &svg); err != nil {
+		return templates.Image{}, errors.New("it is neither a PNG nor an SVG: an SVG begins with <svg xmlns=\"http://www.w3.org/2000/svg\" …>")
+	}
+	box := strings.FieldsFunc(svg.ViewBox, func(r rune) bool { return r == ' ' || r == ',' })
+	if len(box) != 4 {
+		box = make([]string, 4)
+	}
+	width, height := pixels(svg.Width, box[2]), pixels(svg.Height, box[3])
+	if width == 0 || height == 0 {
+		return templates.Image{}, errors.New("the SVG does not say how large it is: give it a width and a height, or a viewBox")
+	}
+	return templates.Image{Data: "data:image/svg+xml;base64,", Width: width, Height: height}, nil
+}
+
+// pixels gives the first of some lengths that is one in pixels.
+func pixels(lengths ...string) int {
+	for _, l := range lengths {
+		f, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(l), "px"), 64)
+		if err == nil && f > 0 && f < math.MaxInt32 {
+			return int(math.Ceil(f))
+		}
+	}
+	return 0
+}

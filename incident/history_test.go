@@ -1,0 +1,210 @@
+package incident_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/featuresignals/tocsin/evaluator"
+	"github.com/featuresignals/tocsin/incident"
+	"github.com/featuresignals/tocsin/rules"
+	"github.com/featuresignals/tocsin/telemetry"
+)
+
+// However the minutes come, twice or out of order or from several sources, what is
+// known of them is the same; and a history that was handed out never changes.
+func TestAHistoryIsItsMarks(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	newest := time.Date(2027, 1, 1, 0, 30, 0, 0, time.UTC) // a year ends in it
+	for range 20 {
+		var marks []incident.Mark
+		for range 400 {
+			back := r.IntN(120 * incident.PerDay)
+			if r.IntN(2) == 0 {
+				back = r.IntN(90)
+			}
+			marks = append(marks, incident.Mark{
+				Cell:   incident.Cell{Component: fmt.Sprint("c", r.IntN(2)), Region: fmt.Sprint("r", r.IntN(2))},
+				Minute: newest.Add(-time.Duration(back) * time.Minute), Known: r.IntN(3) > 0, Maintenance: r.IntN(4) == 0,
+			})
+		}
+		for c := range 2 { // each has seen the newest minute, so that all forget alike
+			for region := range 2 {
+				marks = append(marks, incident.Mark{Cell: incident.Cell{Component: fmt.Sprint("c", c), Region: fmt.Sprint("r", region)}, Minute: newest})
+			}
+		}
+		slices.SortStableFunc(marks, func(a, b incident.Mark) int { return a.Minute.Compare(b.Minute) })
+		inOrder := (*incident.History)(nil).With(marks, nil)
+
+		shuffled := slices.Concat(marks, marks[:len(marks)/2])
+		r.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		var other *incident.History
+		var handedOut []*incident.History
+		var then []string
+		for part := range slices.Chunk(shuffled, 50) {
+			other = other.With(part, nil)
+			handedOut, then = append(handedOut, other), append(then, minutesOf(other, newest))
+		}
+		if a, b := minutesOf(inOrder, newest), minutesOf(other, newest); a != b {
+			t.Fatalf("out of order it is another history:\n%s", cmp.Diff(a, b))
+		}
+		for n, h := range handedOut {
+			if minutesOf(h, newest) != then[n] {
+				t.Fatal("a history that was handed out has changed")
+			}
+		}
+		model := map[incident.Cell]map[time.Time][2]bool{}
+		for _, m := range marks {
+			if model[m.Cell] == nil {
+				model[m.Cell] = map[time.Time][2]bool{}
+			}
+			was := model[m.Cell][m.Minute]
+			model[m.Cell][m.Minute] = [2]bool{was[0] || m.Known, was[1] || m.Maintenance}
+		}
+		for cell, minutes := range model {
+			first := newest
+			for at := range minutes {
+				if at.Before(first) {
+					first = at
+				}
+			}
+			if !inOrder.Since(cell).Equal(first) {
+				t.Errorf("%v is watched since %s, want %s", cell, inOrder.Since(cell), first)
+			}
+			for day := incident.DayOf(newest) - 89; day <= incident.DayOf(newest); day++ {
+				d := inOrder.Day(cell, day)
+				if d == nil {
+					d = &incident.Day{}
+				}
+				good, maintained := 0, 0
+				for minute := range incident.PerDay {
+					want := minutes[incident.Midnight(day).Add(time.Duration(minute)*time.Minute)]
+					if d.Known.Has(minute) != want[0] || d.Maintenance.Has(minute) != want[1] {
+						t.Fatalf("%v, minute %d of %s: want %v", cell, minute, incident.Midnight(day), want)
+					}
+					if want[1] {
+						maintained++
+					} else if want[0] {
+						good++
+					}
+				}
+				if d.Good != good || d.Maintained != maintained {
+					t.Fatalf("%v: %d good and %d maintained are counted, want %d and %d", cell, d.Good, d.Maintained, good, maintained)
+				}
+			}
+		}
+	}
+}
+
+// told writes down what a history says of the ninety days up to a time.
+func minutesOf(h *incident.History, at time.Time) string {
+	var s string
+	for _, cell := range h.Cells() {
+		s += fmt.Sprintln(cell, h.Since(cell))
+		for day := incident.DayOf(at) - 89; day <= incident.DayOf(at); day++ {
+			if d := h.Day(cell, day); d != nil && *d != (incident.Day{}) {
+				s += fmt.Sprintf("%d %x %x %d %d\n", day, d.Known, d.Maintenance, d.Good, d.Maintained)
+			}
+		}
+	}
+	return s
+}
+
+// keeping keeps what it is given.
+type keeping struct {
+	memory
+	batches []incident.Batch
+}
+
+func (k *keeping) Append(ctx context.Context, b incident.Batch) ([]incident.Event, error) {
+	k.batches = append(k.batches, b)
+	return k.memory.Append(ctx, b)
+}
+
+// What the desk writes with each minute that it judges.
+func TestTheDeskMarksWhatIsKnown(t *testing.T) {
+	config := parsed(t, `
+regions: [{code: eu, name: Europe}, {code: us, name: US}]
+components: [{id: api, name: API}, {id: web, name: Web}]
+maintenance: [{id: db, title: Database, components: [api], regions: [us], from: 2026-05-20 12:01, to: 2026-05-20 12:03}]
+rules:
+  - {id: errors, component: api, signal: error_rate, where: {services: [api]}, window: 5m, levels: {P1: {above: 5%}}}
+  - {id: errors-slowly, component: api, signal: error_rate, where: {services: [api]}, window: 30m, levels: {P1: {above: 5%}}}
+  - {id: slow, component: api, signal: p99, where: {services: [api]}, levels: {P2: {above: 1s}}}
+`)
+	config.Components[0].Figures = []string{"error_rate", "p99", "p50"}
+	finding := func(rule, component, region string, now evaluator.Verdict, value float64) evaluator.Finding {
+		kind := rules.KindErrorRate
+		if rule == "slow" {
+			kind = rules.KindQuantile
+		}
+		return evaluator.Finding{
+			Rule: rule, Component: component, Kind: kind, Series: telemetry.Series{Service: "api", Region: region}, Now: now, Seen: now != evaluator.Unsure, Value: value,
+			LastSeen: noon, Recovered: now == evaluator.Good,
+		}
+	}
+	log := &keeping{memory: memory{judged: map[string][]time.Time{}}}
+	desk, err := incident.NewDesk(t.Context(), incident.Options{
+		Config: config, Log: log, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: func() time.Time { return noon },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go desk.Run(t.Context())
+	for minute, findings := range [][]evaluator.Finding{
+		{
+			finding("errors", "api", "eu", evaluator.Unsure, 0), finding("errors-slowly", "api", "eu", evaluator.Good, 0.5), finding("errors", "api", "us", evaluator.Unsure, 0.9),
+			finding("slow", "api", "eu", evaluator.Good, 3e8), finding("slow", "api", "eu", evaluator.Good, 5e8), finding("gone", "gone", "eu", evaluator.Good, 0),
+		},
+		{finding("errors", "api", "eu", evaluator.Good, 0.01)}, // nothing is heard of us, which is under maintenance
+		{finding("errors", "api", "eu", evaluator.Good, 0.02), finding("errors", "api", "us", evaluator.Good, 0.04)},
+		{finding("errors", "api", "eu", evaluator.Good, 0.01)},
+	} {
+		r := evaluator.Round{Source: rules.SourceSpans, Lag: time.Minute, Live: true, At: noon.Add(time.Duration(minute+1) * time.Minute), Findings: findings}
+		for n := range r.Findings {
+			r.Findings[n].At, r.Findings[n].LastSeen = r.At, r.At
+		}
+		for range 2 { // the second time it was judged already
+			if err := desk.Judge(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	mark := func(minute int, region string, known, maintenance bool) incident.Mark {
+		return incident.Mark{Cell: incident.Cell{Component: "api", Region: region}, Minute: noon.Add(time.Duration(minute) * time.Minute), Known: known, Maintenance: maintenance}
+	}
+	want := []incident.Mark{
+		mark(0, "eu", true, false), mark(0, "us", false, false),
+		mark(1, "eu", true, false), mark(1, "us", false, true),
+		mark(2, "eu", true, false), mark(2, "us", true, true),
+		mark(3, "eu", true, false),
+	}
+	var got []incident.Mark
+	var read []incident.Reading
+	for _, b := range log.batches {
+		got, read = append(got, b.Marks...), append(read, b.Readings...)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the marks differ:\n%s", diff)
+	}
+	reading := func(region, kind string, value float64) incident.Reading {
+		return incident.Reading{Cell: incident.Cell{Component: "api", Region: region}, Kind: kind, Step: noon, Value: value}
+	}
+	if diff := cmp.Diff([]incident.Reading{
+		reading("eu", "p99", 0.5), reading("eu", "error_rate", 0.01), reading("eu", "error_rate", 0.02), reading("us", "error_rate", 0.04), reading("eu", "error_rate", 0.01),
+	}, read); diff != "" {
+		t.Errorf("what was measured differs:\n%s", diff)
+	}
+	if diff := cmp.Diff((*incident.History)(nil).With(want, read), desk.History(), everything); diff != "" {
+		t.Errorf("the desk's history is another one:\n%s", diff)
+	}
+	if line := desk.History().Line(incident.Cell{Component: "api", Region: "eu"}, "error_rate"); len(line) != 1 || line[0].Value != 0.02 {
+		t.Errorf("of a quarter of an hour the worst counts, got %v", line)
+	}
+}
