@@ -84,10 +84,10 @@ func BenchmarkPublish(b *testing.B) {
 type lookingHandler struct {
 	folder string
 	mu     sync.Mutex // guards cache
-	cache  map[string]*lookedAt
+	cache  map[string]*asFiled
 }
 
-type lookedAt struct {
+type asFiled struct {
 	size         int64
 	modified     time.Time
 	zipped       []byte
@@ -114,7 +114,7 @@ func (l *lookingHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", a.modified, bytes.NewReader(a.zipped))
 }
 
-func (l *lookingHandler) answer(name string) (*lookedAt, error) {
+func (l *lookingHandler) answer(name string) (*asFiled, error) {
 	root, err := os.OpenRoot(l.folder)
 	if err != nil {
 		return nil, err
@@ -139,7 +139,7 @@ func (l *lookingHandler) answer(name string) (*lookedAt, error) {
 	if err != nil {
 		return nil, err
 	}
-	a = &lookedAt{info.Size(), info.ModTime(), compress(content, gzipped), sum(content)[:32], templates.Policy(content)}
+	a = &asFiled{info.Size(), info.ModTime(), compress(content, gzipped), sum(content)[:32], templates.Policy(content)}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cache[name] = a
@@ -161,7 +161,7 @@ func BenchmarkServe(b *testing.B) {
 		"brotli":          {h, map[string]string{"Accept-Encoding": "gzip, deflate, br, zstd"}},
 		"plain":           {h, nil},
 		"not modified":    {h, map[string]string{"Accept-Encoding": "gzip, br", "If-None-Match": tag}},
-		"as before, gzip": {&lookingHandler{folder: filepath.Join(folder, currentLink), cache: map[string]*lookedAt{}}, map[string]string{"Accept-Encoding": "gzip"}},
+		"as before, gzip": {&lookingHandler{folder: filepath.Join(folder, currentLink), cache: map[string]*asFiled{}}, map[string]string{"Accept-Encoding": "gzip"}},
 	} {
 		b.Run(name, func(b *testing.B) {
 			r := httptest.NewRequest(http.MethodGet, "/", nil)
