@@ -23,7 +23,9 @@ type Span struct {
 // Month is one month of the history.
 type Month struct {
 	Date      time.Time
-	URL       string // of its own page
+	URL       string    // of its own page
+	Earlier   time.Time // the month listed before it; zero: none is
+	Later     time.Time // the month listed after it
 	Unwatched bool
 	Incidents []Span // newest first
 }
@@ -68,6 +70,12 @@ func (w *catalogue) days(p Public) []Day {
 	}
 	return list
 }
+
+// EarlierURL gives where the month before is.
+func (m Month) EarlierURL() string { return "../" + MonthFile(m.Earlier) }
+
+// LaterURL gives where the month after is.
+func (m Month) LaterURL() string { return "../" + MonthFile(m.Later) }
 
 // months gives the history, this month first. Each incident is in the month that
 // it began in.

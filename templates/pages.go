@@ -163,9 +163,16 @@ func (s *Set) Month(p Public, month time.Time) ([]byte, error) {
 	m := s.maker(p)
 	first := monthOf(month)
 	one := Month{Date: first, Unwatched: true}
-	for _, x := range m.months(p) {
+	all := m.months(p)
+	for n, x := range all {
 		if x.Date.Equal(first) {
 			one = x
+			if n > 0 {
+				one.Later = all[n-1].Date
+			}
+			if n+1 < len(all) {
+				one.Earlier = all[n+1].Date
+			}
 		}
 	}
 	over := !p.now().Before(first.AddDate(0, 1, 0)) && !slices.ContainsFunc(one.Incidents, func(i Span) bool { return !i.Over })
@@ -341,7 +348,7 @@ func (s *Set) Subscribe(p Public) ([]byte, error) {
 func (m maker) still(root string) View {
 	v := m.view(root, false)
 	v.Checked, v.ValidUntil, v.Rendered, v.Blind = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	v.StaleTitle = m.title()
+	v.StaleTitle, v.Timeless = m.title(), true
 	return v
 }
 

@@ -27,10 +27,10 @@ type Bars struct {
 	Paths  []Path // one for each look there is
 	Label  string // all of it in words: "99.982 % over 90 days; 2 incidents"
 	Uptime string // "99.98 %"; "" where nothing is known
+	Over   string // "31 days", where there are fewer than bars
 	Cover  string // share of the minutes that were measured: "99.1 %"
 	Target string // "99.9 %"; "" if none is promised
 	Days   int    // that anything is on record of
-	Short  bool   // Days are fewer than bars
 }
 
 // Path draws all the bars of one look.
@@ -138,7 +138,6 @@ func (w *catalogue) bars(r Record, target float64, weights Weights, today time.T
 	if b.Days == 0 {
 		return Bars{Target: b.Target}
 	}
-	b.Short = b.Days < barDays
 	for _, l := range dayLooks {
 		if p := paths[l.kind]; p != nil {
 			b.Paths = append(b.Paths, Path{l.kind, p.String()})
@@ -146,6 +145,9 @@ func (w *catalogue) bars(r Record, target float64, weights Weights, today time.T
 	}
 	incidents := w.say("bars.incidents", len(seen))
 	over := w.say("time.days", b.Days)
+	if b.Days < barDays {
+		b.Over = over
+	}
 	if up, cover, ok := w.uptime(sum, weights, 3); ok {
 		b.Uptime, _, _ = w.uptime(sum, weights, 2)
 		b.Cover = cover

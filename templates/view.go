@@ -14,13 +14,14 @@ import (
 type View struct {
 	Public
 
-	Root   string // "" or "../": the way to the folder's top
-	Lang   string // of the words: "en"
-	Dir    string // "rtl" where the language is written so
-	Until  string // ISO 8601; "" if the page never grows stale
-	Style  template.CSS
-	Script template.JS
-	Policy string
+	Root     string // "" or "../": the way to the folder's top
+	Lang     string // of the words: "en"
+	Dir      string // "rtl" where the language is written so
+	Timeless bool   // no time stands on it
+	Until    string // ISO 8601; "" if the page never grows stale
+	Style    template.CSS
+	Script   template.JS
+	Policy   string
 
 	Branding Branding
 

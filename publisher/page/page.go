@@ -208,8 +208,9 @@ func (c *Channel) incident(p templates.Public, i templates.Incident) ([]byte, er
 	from := struct {
 		Organisation, Title, URL, Support string
 		Regions                           []templates.Region
+		Brand                             templates.Brand
 		Incident                          templates.Incident
-	}{p.Organisation, p.Title, p.URL, p.Support, p.Regions, i}
+	}{p.Organisation, p.Title, p.URL, p.Support, p.Regions, p.Brand, i}
 	c.mu.Lock()
 	f, ok := c.over[i.ID]
 	c.mu.Unlock()
@@ -217,7 +218,7 @@ func (c *Channel) incident(p templates.Public, i templates.Incident) ([]byte, er
 		return f.page, nil
 	}
 	// Made from these values alone, so that nothing else can slip in.
-	b, err := c.t.IncidentPage(templates.Public{Organisation: p.Organisation, Title: p.Title, URL: p.URL, Support: p.Support, Regions: p.Regions}, i)
+	b, err := c.t.IncidentPage(templates.Public{Organisation: p.Organisation, Title: p.Title, URL: p.URL, Support: p.Support, Regions: p.Regions, Brand: p.Brand}, i)
 	if err != nil {
 		return nil, err
 	}
