@@ -1,6 +1,7 @@
 # Everything here sets itself up on a machine that has Go, Node.js with npm, git, make and root for apt.
 
 ENGINE := engine/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
+CLIENTS := publisher/page/testdata/clients/node_modules/statuspage.io/package.json
 VERIFIER := publisher/testdata/verify/node_modules/standardwebhooks/package.json
 export CGO_ENABLED ?= 0
 
@@ -23,8 +24,11 @@ test: $(ENGINE) $(VERIFIER) ## every test, with the race detector, the real engi
 	@command -v chromium >/dev/null || (apt-get update && apt-get install -y chromium)
 	GOGC=400 CGO_ENABLED=1 TOCSIN_ENGINE_REQUIRED=1 go test $(RACE) -timeout 20m ./... # memory is cheaper than time
 
-conformance: $(VERIFIER) ## every crash point of every channel, and mail before a real server, which it installs: Debian's Exim
+conformance: $(VERIFIER) $(CLIENTS) ## every crash point of every channel, mail before a real server, the page before clients that others wrote; it installs them
 	@test -x /usr/sbin/exim4 || (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends exim4-daemon-light)
+	@command -v newsboat >/dev/null && command -v xmllint >/dev/null || (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends newsboat libxml2-utils)
+	@command -v chromium >/dev/null || (apt-get update && apt-get install -y chromium)
+	TOCSIN_CLIENTS_REQUIRED=1 go test ./publisher/page -run 'ClientsThatOthersWrote|AxeFindsWhatIsWrong' -count 1 -timeout 30m -v
 	TOCSIN_MTA_REQUIRED=1 go test ./publisher/email -run RealServer -count 1 -v
 	go test ./publisher -run TestConformance -count 1 -v -args -every-point
 
@@ -65,4 +69,8 @@ $(ENGINE): engine/package.json
 
 $(VERIFIER): publisher/testdata/verify/package.json
 	cd publisher/testdata/verify && npm install --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(CLIENTS): publisher/page/testdata/clients/package.json
+	cd publisher/page/testdata/clients && npm install --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 	@touch $@

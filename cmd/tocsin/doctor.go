@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/featuresignals/tocsin/evaluator"
+	"github.com/featuresignals/tocsin/publisher/page"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/telemetry/probe"
 	"github.com/featuresignals/tocsin/telemetry/signoz"
@@ -185,6 +186,11 @@ func (d *diagnosis) folders() {
 	for _, c := range d.config.Channels {
 		if c.Folder != "" {
 			dirs = append(dirs, c.Folder)
+		}
+		if c.Type == "page" {
+			if err := page.Check(c.Folder); err != nil {
+				d.want("folder %s: %v", c.Folder, err)
+			}
 		}
 	}
 	for _, dir := range dirs {

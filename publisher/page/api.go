@@ -128,7 +128,7 @@ func (c *Channel) api(p templates.Public) (map[string][]byte, error) {
 		ID: statuspage.ID("page", p.Organisation), Name: cmp.Or(p.Organisation, p.Title, "Status"), URL: p.URL,
 		TimeZone: "Etc/UTC", UpdatedAt: statuspage.Stamp(changed(p)),
 	}
-	now := apiStatus{Indicator: cmp.Or(p.Indicator, "none"), Description: description(p)}
+	now := apiStatus{Indicator: statuspage.Indicator(p), Description: statuspage.Description(p)}
 	if !slices.Contains(statuspage.Indicators, now.Indicator) {
 		return nil, fmt.Errorf("indicator %q: want one of %s", p.Indicator, strings.Join(statuspage.Indicators, " "))
 	}
@@ -183,21 +183,6 @@ func (c *Channel) api(p templates.Public) (map[string][]byte, error) {
 		files[name] = b
 	}
 	return files, nil
-}
-
-// description is the one sentence for programs to show.
-func description(p templates.Public) string {
-	d := p.Description
-	switch {
-	case d == "" && isClear(p):
-		d = "All Systems Operational"
-	case d == "":
-		d = "Waiting for the first data"
-	}
-	if at := p.Blind.UTC().Format("15:04 UTC"); !p.Blind.IsZero() && !strings.Contains(d, at) {
-		d += ", data delayed since " + at
-	}
-	return d
 }
 
 // parts is the components as the form has them.
@@ -255,7 +240,7 @@ func componentsOf(p templates.Public) apiParts {
 		for _, c := range out.all {
 			if slices.Contains(group.Components, c.ID) {
 				all = append(all, c.Status)
-				group.UpdatedAt = later(group.UpdatedAt, c.UpdatedAt)
+				group.UpdatedAt = newer(group.UpdatedAt, c.UpdatedAt)
 			}
 		}
 		group.Status = together(all)
@@ -282,7 +267,7 @@ func componentOf(p templates.Public, c templates.Component) []apiComponent {
 		part.key, part.Position, part.Status, part.GroupID = cell.Region.Code, n+1, now, &top.ID
 		if statuspage.Knows(cell.Status) && !cell.Since.IsZero() {
 			part.UpdatedAt = statuspage.Stamp(cell.Since)
-			top.UpdatedAt = later(top.UpdatedAt, part.UpdatedAt)
+			top.UpdatedAt = newer(top.UpdatedAt, part.UpdatedAt)
 		}
 		regions = append(regions, part)
 	}
@@ -373,7 +358,8 @@ func (ps apiParts) name(id, otherwise string) string {
 	return list[0].Name
 }
 
-func later(a, b statuspage.Stamp) statuspage.Stamp {
+// newer gives the later of two times.
+func newer(a, b statuspage.Stamp) statuspage.Stamp {
 	if time.Time(b).After(time.Time(a)) {
 		return b
 	}

@@ -2,7 +2,6 @@ package page
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/featuresignals/tocsin/publisher/statuspage"
 	"github.com/featuresignals/tocsin/templates"
 )
 
@@ -63,21 +63,14 @@ func badgeOf(p templates.Public, s scope) badge {
 		}
 		return cellBadge(s.name, worstOf(cells), cells)
 	default:
-		b := badge{organisation(p), lower(description(p)), map[string]string{
+		b := badge{organisation(p), lower(statuspage.Description(p)), map[string]string{
 			"none": green, "minor": amber, "major": orange, "critical": red, "maintenance": blue,
-		}[cmp.Or(p.Indicator, "none")]}
-		if b.colour == green && !isClear(p) {
+		}[statuspage.Indicator(p)]}
+		if b.colour == green && !statuspage.IsClear(p) {
 			b.colour = grey6
 		}
 		return b
 	}
-}
-
-// isClear reports whether every component is known to be well: a page that cannot
-// see all of them is not green.
-func isClear(p templates.Public) bool {
-	return p.Blind.IsZero() && !p.Checked.IsZero() && len(p.Components) > 0 &&
-		!slices.ContainsFunc(p.Components, func(c templates.Component) bool { return c.Status != templates.Operational })
 }
 
 // cellBadge says how the cells of a component or of a region are together.

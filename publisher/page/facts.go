@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/featuresignals/tocsin/publisher/statuspage"
 	"github.com/featuresignals/tocsin/templates"
 )
 
@@ -145,7 +146,7 @@ func facts(p templates.Public) (map[string][]byte, error) {
 		Version: 1, Name: p.Organisation, URL: p.URL,
 		GeneratedAt: instant(p.Rendered), CheckedAt: instant(p.Checked), ValidUntil: instant(p.ValidUntil),
 		NoDataSince: instant(p.Blind), Since: instant(p.Since),
-		Indicator: p.Indicator, Description: p.Description,
+		Indicator: statuspage.Indicator(p), Description: p.Description,
 		Weights:    documentWeights{p.Weights[0], p.Weights[1], p.Weights[2]},
 		Components: []documentComponent{}, Incidents: []documentIncident{}, Works: []documentWork{},
 	}

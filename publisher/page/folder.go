@@ -65,11 +65,6 @@ type folder struct {
 	point func(step string)
 }
 
-// The steps, in their order. Those of a file come once for each.
-var steps = []string{
-	"locked", "swept", "file begun", "file made", "files made", "synced", "compared", "named", "linked", "switched", "pruned",
-}
-
 // publishing is one publication under way.
 type publishing struct {
 	folder
@@ -174,6 +169,23 @@ func (p *publishing) lookAround() (err error) {
 			p.base = name
 			return nil
 		}
+	}
+	return nil
+}
+
+// Check says what is in the way of publishing into a folder besides who may write
+// it: something there that is not ours. It changes nothing.
+func Check(path string) error {
+	root, err := os.OpenRoot(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it will be made
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if _, err := shown(root); err != nil {
+		return fmt.Errorf("%s: %w", currentLink, err)
 	}
 	return nil
 }

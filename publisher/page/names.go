@@ -2,8 +2,6 @@ package page
 
 import (
 	"path"
-	"slices"
-	"strings"
 
 	"github.com/featuresignals/tocsin/templates"
 )
@@ -79,26 +77,3 @@ var types = map[string]string{
 
 // typeOf gives the type of one of our files, "" if it is none that readers get.
 func typeOf(name string) string { return types[path.Ext(name)] }
-
-// atTop are the documents that there is one of, scoped those that stand at the top
-// and below each component and each region.
-var (
-	atTop = []string{
-		fileSummary, fileStatus, fileComponents, fileIncidents, fileUnresolved, fileWorks, fileUpcoming, fileActive, fileFacts, fileCalendar, fileRobots,
-	}
-	scoped = []string{fileFeed, fileRSS, fileUpdates, fileUpdatesRSS, fileBadge, fileShield}
-)
-
-// isDocument reports whether a name is that of a document: of what is not a page
-// for people to look at.
-func isDocument(name string) bool {
-	folder, base := path.Split(name)
-	if folder == "" {
-		return slices.Contains(atTop, name) || slices.Contains(scoped, name)
-	}
-	kind, key, _ := strings.Cut(strings.TrimSuffix(folder, "/"), "/")
-	if kind == folderComponent || kind == folderRegion {
-		return key != "" && templates.FileName(key) == key && slices.Contains(scoped, base)
-	}
-	return slices.Contains(atTop, name)
-}

@@ -9,6 +9,15 @@ import (
 	"github.com/featuresignals/tocsin/templates"
 )
 
+// atTop are the documents that there is one of, scoped those that stand at the top
+// and below each component and each region.
+var (
+	atTop = []string{
+		fileSummary, fileStatus, fileComponents, fileIncidents, fileUnresolved, fileWorks, fileUpcoming, fileActive, fileFacts, fileCalendar, fileRobots,
+	}
+	scoped = []string{fileFeed, fileRSS, fileUpdates, fileUpdatesRSS, fileBadge, fileShield}
+)
+
 // TestNamesComeFromSafeKeysAlone: an ID or a code becomes a part of a name, or
 // there is no file of it.
 func TestNamesComeFromSafeKeysAlone(t *testing.T) {

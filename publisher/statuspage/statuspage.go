@@ -72,3 +72,41 @@ type Affected struct {
 	OldStatus string `json:"old_status"`
 	NewStatus string `json:"new_status"`
 }
+
+// Indicator gives the one word for how the page is. Where nothing is worse than
+// that something is under maintenance, it is that.
+func Indicator(p templates.Public) string {
+	if p.Indicator != "" && p.Indicator != "none" {
+		return p.Indicator
+	}
+	if slices.ContainsFunc(p.Components, func(c templates.Component) bool { return c.Status == templates.Maintenance }) {
+		return "maintenance"
+	}
+	return "none"
+}
+
+// Description gives the one sentence for programs to show. The form has no word
+// for missing data, and so the sentence says since when they are; and that all is
+// well is said only where all is known to be.
+func Description(p templates.Public) string {
+	d := p.Description
+	switch {
+	case Indicator(p) == "maintenance" && (d == "" || d == "All Systems Operational"):
+		d = "Service Under Maintenance"
+	case d == "" && IsClear(p):
+		d = "All Systems Operational"
+	case d == "":
+		d = "Waiting for the first data"
+	}
+	if at := p.Blind.UTC().Format("15:04 UTC"); !p.Blind.IsZero() && !strings.Contains(d, at) {
+		d += ", data delayed since " + at
+	}
+	return d
+}
+
+// IsClear reports whether every component is known to be well: a page that cannot
+// see all of them is not green.
+func IsClear(p templates.Public) bool {
+	return p.Blind.IsZero() && !p.Checked.IsZero() && len(p.Components) > 0 &&
+		!slices.ContainsFunc(p.Components, func(c templates.Component) bool { return c.Status != templates.Operational })
+}

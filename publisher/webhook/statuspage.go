@@ -138,7 +138,7 @@ func (c *Channel) statuspage(d publisher.Delivery) (spDocument, error) {
 	pageID := statuspage.ID("page", page.Organisation)
 	doc := spDocument{
 		Meta: spMeta{Documentation: whole(page.URL), GeneratedAt: statuspage.Stamp(u.Said)},
-		Page: spPage{ID: pageID, Indicator: cmp.Or(page.Indicator, "none"), Description: clip(cmp.Or(page.Description, "All Systems Operational"), wordsLimit)},
+		Page: spPage{ID: pageID, Indicator: statuspage.Indicator(page), Description: clip(statuspage.Description(page), wordsLimit)},
 		Incident: spIncident{
 			ID: i.ID, Name: templates.Post{Page: page, Incident: *i, Update: *u}.Title(), Status: u.State, Impact: cmp.Or(i.Impact, "none"),
 			UpdatedAt: statuspage.Stamp(u.Said), StartedAt: statuspage.Stamp(i.Began), Shortlink: link(page.URL, i.ID), PageID: pageID,
