@@ -26,6 +26,8 @@ type Board struct {
 	// in the order of the telling: what is to come, under way and not long over.
 	Works []Work
 
+	planned time.Time // of the newest event about maintenance
+
 	muted map[Cause]mute // by rule, service and region: what was last said to be kept quiet
 
 	waived  map[Cause]rules.Severity // what was still bad when a person closed its incident: it opens nothing until it is worse, or was well

@@ -54,6 +54,7 @@ func (b Board) Decide(in Input, at time.Time) []Event {
 		d.due()
 	case r.Blind:
 		d.blind(*r)
+		d.plans(d.at.Truncate(time.Minute)) // the store that does not answer may be what is worked on
 	case r.Again:
 		// facts known already
 	default:

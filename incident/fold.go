@@ -31,12 +31,14 @@ func (b Board) With(e Event) Board {
 	case Muted:
 		b.muted = with(b.muted, Cause{Rule: e.Rule, Service: e.Service, Region: e.Region}, mute{e.Plan, e.Began})
 	case Announced:
-		b.Works = b.works(e)
+		return b.works(e)
 	case Entered:
-		b.Plans, b.Works = with(b.Plans, e.Plan, e.Began), b.works(e)
+		b.Plans = with(b.Plans, e.Plan, e.Began)
+		return b.works(e)
 	case Left:
-		b.Plans, b.Works = maps.Clone(b.Plans), b.works(e)
+		b.Plans = maps.Clone(b.Plans)
 		delete(b.Plans, e.Plan)
+		return b.works(e)
 	case Reopened:
 		return b.reopen(e)
 	case Cleared:

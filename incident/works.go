@@ -45,11 +45,14 @@ const (
 
 const maintenancePlan = "maintenance "
 
-// works gives the stretches once one was announced, has begun or is over.
-func (b Board) works(e Event) []Work {
+// works gives the board once a stretch was announced, has begun or is over.
+func (b Board) works(e Event) Board {
+	if e.At.After(b.planned) {
+		b.planned = e.At
+	}
 	id, ok := strings.CutPrefix(e.Plan, maintenancePlan)
 	if !ok {
-		return b.Works
+		return b
 	}
 	list := slices.DeleteFunc(slices.Clone(b.Works), func(w Work) bool {
 		last := w.To
@@ -61,7 +64,7 @@ func (b Board) works(e Event) []Work {
 	n := slices.IndexFunc(list, func(w Work) bool { return w.ID == id && w.From.Equal(e.Began) })
 	if n < 0 {
 		if e.Kind == Left {
-			return list
+			return b
 		}
 		told := e.At // a stretch that was entered late could not be read of before it was
 		if e.Recorded.After(told) {
@@ -91,7 +94,8 @@ func (b Board) works(e Event) []Work {
 			w.Left = w.To // nobody was there to see it end
 		}
 	}
-	return list
+	b.Works = list
+	return b
 }
 
 // told reports whether customers were told of a stretch.
@@ -99,8 +103,13 @@ func (b Board) told(id string, from time.Time) bool {
 	return slices.ContainsFunc(b.Works, func(w Work) bool { return w.ID == id && w.From.Equal(from) })
 }
 
-// plans tells which maintenance comes soon, and where it begins and ends.
+// plans tells which maintenance comes soon, and where it begins and ends. It goes by
+// the clock, also while the source does not answer, and never back: minutes that are
+// caught up with come after what was told meanwhile.
 func (d *decision) plans(at time.Time) {
+	if at.Before(d.board.planned) {
+		return
+	}
 	now := map[string]time.Time{}
 	for _, m := range d.in.Config.Maintenance {
 		plan := maintenancePlan + m.ID

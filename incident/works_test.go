@@ -143,6 +143,28 @@ func TestAStretchOutlivesItsLines(t *testing.T) {
 	}
 }
 
+// While the store does not answer, maintenance (of the store, perhaps) begins and ends
+// all the same; the minutes that are caught up with afterwards say nothing of it.
+func TestMaintenanceGoesByTheClock(t *testing.T) {
+	c := parsed(t, fmt.Sprintf(plannedYAML, onceAMonth))
+	begun := time.Date(2026, 6, 10, 22, 0, 0, 0, time.UTC)
+	b, _ := passing(c, incident.Board{}, begun.Add(-time.Hour))
+	for minute := range 240 {
+		r := evaluator.Round{Source: rules.SourceSpans, Blind: true, At: begun.Add(-10 * time.Minute), Now: begun.Add(time.Duration(minute) * time.Minute)}
+		for _, e := range b.Decide(incident.Input{Config: c, Round: &r}, r.Now) {
+			e.Seq = b.Seq + 1
+			b = b.With(e)
+		}
+	}
+	w := b.Works[0]
+	if !w.Entered.Equal(begun) || !w.Left.Equal(begun.Add(3*time.Hour)) {
+		t.Fatalf("it is %+v", w)
+	}
+	if _, said := passing(c, b, begun.Add(-5*time.Minute), begun.Add(time.Minute), begun.Add(5*time.Hour)); len(said) > 0 {
+		t.Errorf("what is caught up with says %v", said)
+	}
+}
+
 // What an older Tocsin wrote down says only which maintenance it was.
 func TestAnOldEntryIsNoMaintenanceOfEverything(t *testing.T) {
 	begun := time.Date(2026, 6, 10, 22, 0, 0, 0, time.UTC)

@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // one were told.
 func told(severity rules.Severity, state int) (*rules.Config, incident.Board) {
 	c := rules.Default()
-	c.Organisation, c.Page = "FeatureSignals", rules.Page{Title: "FeatureSignals status", URL: "https://status.example.com"}
+	c.Organisation, c.Page = "FeatureSignals", rules.Page{Title: "FeatureSignals status", URL: "https://status.example.com", Weights: [5]float64{1, 0.3}}
 	c.Components = []rules.Component{{ID: "api", Name: "Management API"}}
 	c.Regions = []rules.Region{{Code: "eu", Name: "Europe"}, {Code: "us", Name: "United States"}}
 	began := time.Date(2026, 5, 20, 10, 2, 0, 0, time.UTC)

@@ -55,7 +55,7 @@ func (k Known) Project(at time.Time) templates.Public {
 			}
 		}
 	}
-	p.Weights = weights(c)
+	p.Weights = templates.Weights(c.Page.Weights)
 	p.Regions = v.regions()
 	past := v.past(k.History, judged)
 	for _, comp := range c.Components {

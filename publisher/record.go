@@ -19,17 +19,6 @@ const (
 	figureSteps = int(24 * time.Hour / incident.Step)
 )
 
-// usualWeights count where nobody said how.
-var usualWeights = templates.Weights{1, 0.3}
-
-// weights says how a bad minute counts.
-func weights(c *rules.Config) templates.Weights {
-	if w := templates.Weights(c.Page.Weights); w != (templates.Weights{}) {
-		return w
-	}
-	return usualWeights
-}
-
 // severities in the order of templates.Minutes.Bad.
 var severities = [...]rules.Severity{rules.P0, rules.P1, rules.P2, rules.P3, rules.P4}
 

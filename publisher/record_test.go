@@ -198,7 +198,7 @@ func TestTheBarsSayWhatTheIncidentSays(t *testing.T) {
 	if all.Minutes.Good != 2*14*60-34 || all.Worst != templates.Partial || len(all.Incidents) != 1 {
 		t.Errorf("the component's day was %+v", all)
 	}
-	if p.Weights != usualWeights {
+	if p.Weights != (templates.Weights{1, 0.3}) {
 		t.Errorf("a bad minute counts %v", p.Weights)
 	}
 	if percent, ok := today.Minutes.Uptime(p.Weights); !ok || math.Abs(percent-100*(1-0.3*34/840)) > 1e-9 {

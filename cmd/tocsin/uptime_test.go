@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
+	"io/fs"
 	"iter"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,6 +25,7 @@ import (
 	"github.com/featuresignals/tocsin/evaluator"
 	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/page"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/store"
 	"github.com/featuresignals/tocsin/telemetry/signoz"
@@ -32,6 +36,8 @@ var uptimeDays = flag.Int("uptime-days", 2, "how many days of seeded history upt
 
 const uptimeRules = `
 sources: {signoz: {dsn: %q, region: [cloud.region]}}
+store: {path: %q}
+channels: {status: {type: page, folder: %q}}
 severities: {P0: {hold: 0s}, P1: {hold: 0s}, P2: {hold: 0s}}
 regions: [{code: eu, name: Europe}, {code: us, name: United States}]
 components:
@@ -177,11 +183,15 @@ func TestUptimeEqualsWhatSQLCounts(t *testing.T) {
 	}
 	t.Logf("the spans are stored after %s", time.Since(began).Round(time.Millisecond))
 
-	config, err := rules.Parse([]rules.File{{Name: "tocsin.yaml", Body: fmt.Appendf(nil, uptimeRules, front.URL(), s.yaml())}})
+	dir := t.TempDir()
+	path, file := filepath.Join(dir, "tocsin.db"), filepath.Join(dir, "tocsin.yaml")
+	if err := os.WriteFile(file, fmt.Appendf(nil, uptimeRules, front.URL(), path, filepath.Join(dir, "by-service"), s.yaml()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config, err := rules.Load(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "tocsin.db")
 	known := judgeSeeded(t, config, s, path)
 	t.Logf("%d minutes are judged after %s: %d incidents", s.minutes, time.Since(began).Round(time.Millisecond), len(known.Board.Past)+len(known.Board.Open))
 	for _, i := range slices.Concat(known.Board.Past, known.Board.Open) {
@@ -189,8 +199,8 @@ func TestUptimeEqualsWhatSQLCounts(t *testing.T) {
 			t.Errorf("nobody was told of %s", i.ID)
 		}
 	}
-	page := known.Project(known.Judged)
-	got := countedDays(page)
+	public := known.Project(known.Judged)
+	got := countedDays(public)
 
 	// What a new process makes of the store is the same.
 	db, err := store.OpenToRead(t.Context(), path)
@@ -205,9 +215,31 @@ func TestUptimeEqualsWhatSQLCounts(t *testing.T) {
 	if again.History, err = db.History(t.Context(), known.Judged); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(page, again.Project(known.Judged)); diff != "" {
+	if diff := cmp.Diff(public, again.Project(known.Judged)); diff != "" {
 		t.Errorf("after a restart it is another page:\n%s", diff)
 	}
+
+	// And the command that only reads the store makes the page that the service does.
+	set, err := openTemplates(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := page.New("status", config.Channels[0].Folder, set).Publish(t.Context(), publisher.Delivery{Channel: "status", Public: public}); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{"page", "--config", file, "--out", filepath.Join(dir, "by-command")}, &out, &errs, nil); code != exitGood {
+		t.Fatalf("tocsin page ended with %d: %s", code, errs.String())
+	}
+	files := 0
+	for name, body := range filesBelow(t, filepath.Join(dir, "by-service", "current")) {
+		files++
+		other, err := os.ReadFile(filepath.Join(dir, "by-command", "current", name))
+		if err != nil || !bytes.Equal(body, other) {
+			t.Errorf("%s is another one when the command writes it (%v)", name, err)
+		}
+	}
+	t.Logf("%d files of the page are the same from the service and the command", files)
 
 	want := countedBySQL(t, conn, s)
 	t.Logf("SQL has counted after %s", time.Since(began).Round(time.Millisecond))
@@ -237,6 +269,31 @@ func TestUptimeEqualsWhatSQLCounts(t *testing.T) {
 	if all.good == 0 || all.unknown == 0 || all.maintenance == 0 || all.bad[0] == 0 || all.bad[1] == 0 || all.bad[2] == 0 {
 		t.Errorf("the history lacks something: %v", all)
 	}
+}
+
+// filesBelow reads all files of a folder.
+func filesBelow(t *testing.T, folder string) map[string][]byte {
+	t.Helper()
+	all := map[string][]byte{}
+	folder, err := filepath.EvalSymlinks(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(folder, path)
+		if err != nil {
+			return err
+		}
+		all[name], err = os.ReadFile(path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 // newSigNozFor is newSigNoz with tables that keep so many days.
