@@ -208,13 +208,13 @@ func compile(files map[string]string, words map[string]*catalogue, z times) (*Se
 	if err != nil {
 		wrong = wrong.with("style.css", err)
 	}
-	script := ""
+	var script strings.Builder
 	for _, name := range []string{"stale.js", "times.js"} {
 		part, err := shrink(name, files[name])
 		if err != nil {
 			wrong = wrong.with(name, err)
 		}
-		script += part
+		script.WriteString(part)
 	}
 	if len(wrong) > 0 {
 		return nil, wrong
@@ -225,8 +225,8 @@ func compile(files map[string]string, words map[string]*catalogue, z times) (*Se
 	for _, t := range s.html.Templates() {
 		pace(t.Tree)
 	}
-	s.style, s.script = html.CSS(style), html.JS(script)
-	s.policy = policy(style, script)
+	s.style, s.script = html.CSS(style), html.JS(script.String())
+	s.policy = policy(style, script.String())
 	return s, nil
 }
 
