@@ -24,26 +24,29 @@ test: $(ENGINE) $(VERIFIER) ## every test, with the race detector, the real engi
 	@command -v chromium >/dev/null || (apt-get update && apt-get install -y chromium)
 	GOGC=400 CGO_ENABLED=1 TOCSIN_ENGINE_REQUIRED=1 go test $(RACE) -timeout 20m ./... # memory is cheaper than time
 
-conformance: $(VERIFIER) $(CLIENTS) ## every crash point of every channel, mail before a real server, the page before clients that others wrote; it installs them
+conformance: $(VERIFIER) $(CLIENTS) ## every crash point of every channel, mail before a real server, the page before clients that others wrote and on nginx and Caddy; it installs them
 	@test -x /usr/sbin/exim4 || (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends exim4-daemon-light)
 	@command -v newsboat >/dev/null && command -v xmllint >/dev/null || (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends newsboat libxml2-utils)
 	@command -v chromium >/dev/null || (apt-get update && apt-get install -y chromium)
 	TOCSIN_CLIENTS_REQUIRED=1 go test ./publisher/page -run 'ClientsThatOthersWrote|AxeFindsWhatIsWrong' -count 1 -timeout 30m -v
 	TOCSIN_MTA_REQUIRED=1 go test ./publisher/email -run RealServer -count 1 -v
 	go test ./publisher -run TestConformance -count 1 -v -args -every-point
+	@command -v nginx >/dev/null && command -v caddy >/dev/null || (apt-get update && apt-get install -y --no-install-recommends nginx-light caddy)
+	TOCSIN_HOSTS_REQUIRED=1 go test ./publisher/page -run TheServersOfTheDocumentation -count 1 -v
 
 flood: ## three incidents to 5,000 addresses over a server that is slow and puts a tenth off (READERS=1000 for fewer)
 	go test ./publisher/email -run TestAFlood -count 1 -v -timeout 60m -args -flood $${READERS:-5000}
 
-bench: $(ENGINE) ## what a tick costs beside a bare scan and 20 rules asked one by one, and a month's replay (44 million spans, made once)
+bench: $(ENGINE) ## what a tick costs beside a bare scan and 20 rules asked one by one, and a month's replay (44 million spans, made once), and the page
 	TOCSIN_ENGINE_REQUIRED=1 go test ./telemetry/signoz -run '^$$' -bench Tick -benchtime 1x -timeout 60m -v
 	TOCSIN_ENGINE_REQUIRED=1 go test ./cmd/tocsin -run '^$$' -bench ReplayMonth -benchtime 1x -timeout 60m
-	go test ./evaluator ./incident ./store -run '^$$' -bench . -benchmem
+	go test ./evaluator ./incident ./store ./publisher/page -run '^$$' -bench . -benchmem
 
-simulate: $(ENGINE) ## burn rates on quiet series for a month, fifty kills, ten thousand random histories of the desk (HISTORIES=100 for fewer), uptime over ninety days beside SQL
+simulate: $(ENGINE) ## burn rates on quiet series for a month, fifty kills and 250 of the publisher, ten thousand random histories of the desk (HISTORIES=100 for fewer), uptime over ninety days beside SQL
 	go test ./evaluator -run BurnRateOnQuietSeries -series 1000 -v
 	TOCSIN_ENGINE_REQUIRED=1 go test ./cmd/tocsin -run TestKilledWhileCatchingUp -kills 50 -v
 	TOCSIN_ENGINE_REQUIRED=1 go test ./cmd/tocsin -run TestUptimeEqualsWhatSQLCounts -uptime-days 90 -timeout 60m -v
+	go test ./publisher/page -run TestKilledWhilePublishing -count 1 -v -timeout 60m -args -publications 1000 -killings 250
 	go test ./incident -run TestHistories -desk-histories $${HISTORIES:-10000} -on-sqlite 100 -timeout 90m -v
 
 fuzz: ## the parsers and the small readers of values, a minute each (FUZZTIME=1h for more)

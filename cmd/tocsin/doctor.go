@@ -89,6 +89,7 @@ func (d *diagnosis) look(w *world) {
 		}
 	}
 	d.folders()
+	d.certificate()
 	if d.config.Organisation == "Service" {
 		d.want("organisation: not set; customers would read \"Service\"")
 	}
@@ -177,6 +178,22 @@ func (d *diagnosis) probes(ctx context.Context) {
 		if !s.OK {
 			d.want("probe %s in region %q: %s", s.Probe, s.Region, s.Reason)
 		}
+	}
+}
+
+// certificate loads what the public listener proves with who it is.
+func (d *diagnosis) certificate() {
+	c := certificateOf(d.config)
+	if !c.given() {
+		return
+	}
+	loaded, err := (&renewed{keyPair: c}).get(nil)
+	if err != nil {
+		d.want("%v", err)
+		return
+	}
+	if left := loaded.Leaf.NotAfter.Sub(d.at); left < 7*24*time.Hour {
+		d.want("listen.certificate_file: it ends at %s: write the renewed one there, and its key beside it; Tocsin takes them up by itself", loaded.Leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/featuresignals/tocsin/rules"
 )
 
 func server(addr string, h http.Handler) *http.Server {
@@ -99,6 +101,11 @@ func serveHTTP(ctx context.Context, s *http.Server, l net.Listener) error {
 
 // keyPair names the files, in PEM, that a listener proves with who it is.
 type keyPair struct{ file, key string }
+
+// certificateOf is the public listener's, if the configuration names one.
+func certificateOf(config *rules.Config) keyPair {
+	return keyPair{config.Listen.CertificateFile, config.Listen.KeyFile}
+}
 
 func (c keyPair) given() bool { return c.file != "" || c.key != "" }
 

@@ -20,6 +20,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/featuresignals/tocsin/rules"
 )
 
 // served serves h as the public listener does, and gives its address.
@@ -250,6 +252,14 @@ func TestTheCertificateIsTakenUpWhenItIsRenewed(t *testing.T) {
 	time.Sleep(1100 * time.Millisecond)
 	if n, _ := serial(); n != 2 {
 		t.Errorf("after it was renewed: certificate %d", n)
+	}
+	d := diagnosis{config: &rules.Config{Listen: rules.Listen{CertificateFile: c.file, KeyFile: c.key}}, at: time.Now()}
+	if d.certificate(); len(d.Wanting) != 1 || !strings.Contains(d.Wanting[0], "listen.certificate_file: it ends at ") {
+		t.Errorf("doctor says of a certificate that ends in an hour: %q", d.Wanting)
+	}
+	d = diagnosis{config: &rules.Config{Listen: rules.Listen{CertificateFile: c.file, KeyFile: c.file}}}
+	if d.certificate(); len(d.Wanting) != 1 || !strings.Contains(d.Wanting[0], "load the certificate of the public listener") {
+		t.Errorf("doctor says of a certificate without its key: %q", d.Wanting)
 	}
 	old := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11}}
 	if resp, err := (&http.Client{Transport: old}).Get("https://" + addr + "/"); err == nil {

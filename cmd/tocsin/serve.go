@@ -92,7 +92,7 @@ func (c *serveCmd) Run(w *world) error {
 		return err
 	}
 	k.console = people.console
-	public, private := publicServer(config.Listen.Public, k, keyPair{}), server(config.Listen.Private, people.mux)
+	public, private := publicServer(config.Listen.Public, k, certificateOf(config)), server(config.Listen.Private, people.mux)
 	outside, err := listenPublic(w.ctx, public)
 	if err != nil {
 		return err

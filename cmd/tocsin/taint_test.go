@@ -53,7 +53,8 @@ console:
   url: https://console.taint-7f3a9c.example.com
   war_room: https://meet.taint-7f3a9c.example.com/room
   links: [{title: taint-7f3a9c, url: "https://links.taint-7f3a9c.example.com"}]
-page: {title: Acme status, url: "https://status.example.com"}
+page: {title: Acme status, url: "https://status.example.com", logo: "{dir}/logo.svg", css: "{dir}/own.css"}
+maintenance: [{id: database-upgrade, title: Database upgrade, components: [evaluation], regions: [eu], from: "{from}", to: "{to}"}]
 listen: {public: "{public}", private: "{private}"}
 severities: {P1: {hold: 0s}, P2: {hold: 0s}, P3: {public: true, hold: 1h, channels: [status]}}
 regions:
@@ -140,7 +141,10 @@ func TestNothingOfTheInsideGetsOut(t *testing.T) {
 	if err := os.Mkdir(r.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	fill := strings.NewReplacer("{dsn}", front.URL(), "{dir}", r.dir, "{public}", r.public, "{private}", r.private)
+	fill := strings.NewReplacer("{dsn}", front.URL(), "{dir}", r.dir, "{public}", r.public, "{private}", r.private,
+		"{from}", now.Add(-time.Hour).Format(time.RFC3339), "{to}", now.Add(time.Hour).Format(time.RFC3339))
+	write(t, r.dir+"/logo.svg", `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8" width="8" height="8"><path d="M0 0h8v8z"/></svg>`)
+	write(t, r.dir+"/own.css", "h1 {letter-spacing: 1px}")
 	write(t, r.dir+"/tocsin.yaml", fill.Replace(taintedConfig))
 	write(t, r.dir+"/secret", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 	db, err := store.Open(t.Context(), r.dir+"/tocsin.db")
