@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -102,18 +103,18 @@ func TestAHistoryIsItsMarks(t *testing.T) {
 	}
 }
 
-// told writes down what a history says of the ninety days up to a time.
+// minutesOf writes down what a history says of the ninety days up to a time.
 func minutesOf(h *incident.History, at time.Time) string {
-	var s string
+	var s strings.Builder
 	for _, cell := range h.Cells() {
-		s += fmt.Sprintln(cell, h.Since(cell))
+		s.WriteString(fmt.Sprintln(cell, h.Since(cell)))
 		for day := incident.DayOf(at) - 89; day <= incident.DayOf(at); day++ {
 			if d := h.Day(cell, day); d != nil && *d != (incident.Day{}) {
-				s += fmt.Sprintf("%d %x %x %d %d\n", day, d.Known, d.Maintenance, d.Good, d.Maintained)
+				s.WriteString(fmt.Sprintf("%d %x %x %d %d\n", day, d.Known, d.Maintenance, d.Good, d.Maintained))
 			}
 		}
 	}
-	return s
+	return s.String()
 }
 
 // keeping keeps what it is given.

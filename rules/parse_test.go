@@ -132,6 +132,8 @@ var fileMistakes = []mistakeTest{
 	// places
 	{"a component without an id", "components: [«{»name: API}]", "id is missing"},
 	{"an id with capitals", "components: [{id: «API»}]", "small letters"},
+	{"regions that differ by case alone", "regions: [{code: eu}, {code: «EU»}]", "differ by small and large letters"},
+	{"a name in HTML", "regions: [{code: eu, name: «\"R&amp;D\"»}]", "write R&D"},
 	{"a promise that is none", "components: [{id: a, sla: «20%»}]", "want a percentage from 50% to 100%"},
 	{"a figure that stays inside", "components: [{id: a, figures: [«burn_rate»]}]", "burn_rate stays inside"},
 	{"a figure that is none", "components: [{id: a, figures: [«p999»]}]", "unknown signal"},

@@ -188,6 +188,10 @@ func (d *draft) readRegions(v value) {
 		case !code.once(d.regions, r.Code):
 			continue
 		}
+		if i := slices.IndexFunc(d.cfg.Regions, func(o Region) bool { return strings.EqualFold(o.Code, r.Code) }); i >= 0 {
+			code.mistake("%q and %q differ by small and large letters alone, and the addresses of their pages would not: choose another code, or make it one of the other's aliases", d.cfg.Regions[i].Code, r.Code)
+			continue
+		}
 		r.Name = o.get("name").words(80, "Europe", r.Code)
 		aliases, places, _ := o.get("aliases").texts("[local]")
 		for i, a := range aliases {

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"html"
 	"net/netip"
 	"regexp"
 	"strings"
@@ -45,6 +46,8 @@ func unfit(s string, most int) string {
 		return "customers would read a title with a line break in it: write one line (>- joins lines)"
 	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }):
 		return "customers would read invisible characters: take them out"
+	case html.UnescapeString(s) != s:
+		return "these are characters as HTML spells them, and customers would not read what is meant: write " + html.UnescapeString(s)
 	case len([]rune(s)) > most:
 		return fmt.Sprintf("customers would read a text too long for its place: it has %d characters, at most %d fit", len([]rune(s)), most)
 	}

@@ -243,7 +243,8 @@ func TestUptimeEqualsWhatSQLCounts(t *testing.T) {
 
 	want := countedBySQL(t, conn, s)
 	t.Logf("SQL has counted after %s", time.Since(began).Round(time.Millisecond))
-	table := fmt.Sprintf("by Tocsin and by SQL alike, in minutes:\n%-10s %-7s %5s %5s %5s %5s %7s %11s %11s\n", "day", "cell", "good", "P0", "P1", "P2", "unknown", "maintenance", "uptime")
+	var table strings.Builder
+	table.WriteString(fmt.Sprintf("by Tocsin and by SQL alike, in minutes:\n%-10s %-7s %5s %5s %5s %5s %7s %11s %11s\n", "day", "cell", "good", "P0", "P1", "P2", "unknown", "maintenance", "uptime"))
 	for n := range max(len(got), len(want)) {
 		var a, b dayCount
 		if n < len(got) {
@@ -256,9 +257,9 @@ func TestUptimeEqualsWhatSQLCounts(t *testing.T) {
 			t.Errorf("\n  Tocsin: %v\n  SQL:    %v", a, b)
 			continue
 		}
-		table += a.String() + "\n"
+		table.WriteString(a.String() + "\n")
 	}
-	t.Log(table)
+	t.Log(table.String())
 	var all dayCount
 	for _, c := range want {
 		all.good, all.unknown, all.maintenance = all.good+c.good, all.unknown+c.unknown, all.maintenance+c.maintenance

@@ -131,12 +131,16 @@ func worstOf(cells []templates.Cell) templates.Status {
 	return worst
 }
 
-// lower begins a sentence as it stands within another one.
+// lower gives a phrase as it stands within a sentence: "Partial System Outage" is
+// a partial system outage, and UTC stays UTC.
 func lower(s string) string {
-	if len(s) > 1 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'a' && s[1] <= 'z' {
-		return strings.ToLower(s[:1]) + s[1:]
+	words := strings.Fields(s)
+	for n, w := range words {
+		if len(w) > 1 && w[0] >= 'A' && w[0] <= 'Z' && w[1] >= 'a' && w[1] <= 'z' {
+			words[n] = strings.ToLower(w)
+		}
 	}
-	return s
+	return strings.Join(words, " ")
 }
 
 // shield is the form of shields' endpoint badges.

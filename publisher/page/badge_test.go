@@ -54,7 +54,7 @@ func TestBadgesSayHowItIsInWords(t *testing.T) {
 		p                                    templates.Public
 	}{
 		{"all is well", "", "FeatureSignals", "all systems operational", green, fine()},
-		{"one region is out", "", "FeatureSignals", "partial System Outage", orange, p0()},
+		{"one region is out", "", "FeatureSignals", "partial system outage", orange, p0()},
 		{"a component in trouble", "components/api/", "Management API", "partial outage", orange, p0()},
 		{"a component that is well beside it", "components/dashboard/", "Dashboard", "operational", green, p0()},
 		{"the region of the trouble", "regions/eu/", "Europe", "partial outage", orange, p0()},
@@ -68,7 +68,7 @@ func TestBadgesSayHowItIsInWords(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			label, message, colour := badgeIn(t, documents(t, c.p), c.folder)
-			if label != c.label || !strings.EqualFold(message, c.message) || colour != c.colour {
+			if label != c.label || message != c.message || colour != c.colour {
 				t.Errorf("%q %q %s, want %q %q %s", label, message, colour, c.label, c.message, c.colour)
 			}
 		})

@@ -196,7 +196,11 @@ func answer(h http.Handler, path, accept string) *httptest.ResponseRecorder {
 // incidents: as it is read, after somebody asked for each page in each form, and
 // after another version came, which shares what did not change.
 func TestTheServerFitsInMemory(t *testing.T) {
-	f, files := folder{path: inMemory(t)}, manyFiles(t, 2000)
+	incidents := 2000
+	if raceDetector {
+		incidents = 200 // it has a memory of its own, and takes its time
+	}
+	f, files := folder{path: inMemory(t)}, manyFiles(t, incidents)
 	publish := func(n int) {
 		t.Helper()
 		next, m := aMinuteOn(files, n)

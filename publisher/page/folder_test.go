@@ -96,6 +96,31 @@ func checkVisible(t *testing.T, folder string, p templates.Public) {
 	}
 }
 
+// put publishes the page number n of killed_test.go, which is cheap to make.
+func put(t testing.TB, path string, n int) {
+	t.Helper()
+	files, m := numbered(n)
+	if _, err := (folder{path: path}).publish(context.Background(), files, m); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// checkNumbered holds the current version against the page number n.
+func checkNumbered(t *testing.T, path string, n int) {
+	t.Helper()
+	got := visible(t, path)
+	want, _ := numbered(n)
+	for name, b := range want {
+		if got[name] != string(b) {
+			t.Errorf("%s is not as it should be", name)
+		}
+	}
+	v, err := Verify(t.Context(), path, epoch)
+	if err != nil || len(v.Wrong) > 0 || len(v.Manifest.Files) != len(got)-1 {
+		t.Errorf("%v, %q, of %d files", err, v.Wrong, len(got))
+	}
+}
+
 // versionsIn lists the names in the folder of versions.
 func versionsIn(t *testing.T, folder string) (names []string) {
 	t.Helper()
@@ -171,8 +196,9 @@ func TestPublishWritesOnlyWhatDiffers(t *testing.T) {
 
 func TestEqualStateGivesEqualTrees(t *testing.T) {
 	a, b := t.TempDir(), t.TempDir()
-	for _, p := range []templates.Public{p1(), minutesOn(p1(), 1), fine(), long()} {
-		first, second := pub(t, New("status", a, load(t)), p), pub(t, New("another", b, load(t)), p)
+	one, another := New("status", a, load(t)), New("another", b, load(t))
+	for _, p := range []templates.Public{p1(), minutesOn(p1(), 1), fine()} {
+		first, second := pub(t, one, p), pub(t, another, p)
 		if first != second {
 			t.Errorf("the receipts are %s and %s", first, second)
 		}
@@ -184,8 +210,7 @@ func TestEqualStateGivesEqualTrees(t *testing.T) {
 
 func TestPublishMendsTheFolder(t *testing.T) {
 	folder := t.TempDir()
-	c := New("status", folder, load(t))
-	pub(t, c, p0())
+	put(t, folder, 0)
 	current := func(name ...string) string {
 		return filepath.Join(append([]string{folder, currentLink}, name...)...)
 	}
@@ -193,10 +218,10 @@ func TestPublishMendsTheFolder(t *testing.T) {
 	for name, do := range map[string]func() error{
 		"nothing happened":          func() error { return nil },
 		"a file was spoilt":         func() error { return os.WriteFile(current("index.html"), []byte("x"), 0o644) },
-		"a file that stays, too":    func() error { return os.WriteFile(current("incidents/INC-2026-0007.html"), []byte("x"), 0o644) },
+		"a file that stays, too":    func() error { return os.WriteFile(current("incidents/INC-2026-0000.html"), []byte("x"), 0o644) },
 		"the manifest was spoilt":   func() error { return os.WriteFile(current("manifest.json"), []byte("{}"), 0o644) },
 		"a file was deleted":        func() error { return os.Remove(current("api/v2/summary.json")) },
-		"a folder was deleted":      func() error { return os.RemoveAll(current("history")) },
+		"a folder was deleted":      func() error { return os.RemoveAll(current("components")) },
 		"the link was deleted":      func() error { return os.Remove(current()) },
 		"the versions were deleted": func() error { return os.RemoveAll(filepath.Join(folder, versionsName)) },
 		"all was deleted":           func() error { return os.RemoveAll(folder) },
@@ -213,9 +238,8 @@ func TestPublishMendsTheFolder(t *testing.T) {
 					t.Fatal(err)
 				}
 				minutes += moved
-				p := minutesOn(p0(), minutes)
-				pub(t, c, p)
-				checkVisible(t, folder, p)
+				put(t, folder, minutes%8)
+				checkNumbered(t, folder, minutes%8)
 				left, _ := filepath.Glob(filepath.Join(folder, ".*"))
 				for _, name := range versionsIn(t, folder) {
 					if !versionDir.MatchString(name) && name != "README" {
@@ -252,7 +276,7 @@ func TestPagesOfIncidentsAndMonthsStay(t *testing.T) {
 	was := visible(t, folder)["incidents/INC-2026-0007.html"]
 	p := minutesOn(p0(), 1)
 	p.Past = nil
-	for n := range 5 {
+	for n := range 2 {
 		pub(t, c, minutesOn(p, n))
 		if got := visible(t, folder)["incidents/INC-2026-0007.html"]; got != was || was == "" {
 			t.Fatal("the page of an incident that is not listed any more is gone")
@@ -279,9 +303,8 @@ func TestPagesOfIncidentsAndMonthsStay(t *testing.T) {
 
 func TestOldVersionsAreKeptForReadersAndThenGo(t *testing.T) {
 	folder := t.TempDir()
-	c := New("status", folder, load(t))
 	publish := func(minutes int) string {
-		pub(t, c, minutesOn(p0(), minutes))
+		put(t, folder, minutes)
 		name, err := os.Readlink(filepath.Join(folder, currentLink))
 		if err != nil {
 			t.Fatal(err)
@@ -422,9 +445,9 @@ func TestTwoWritersTakeTurns(t *testing.T) {
 	done := make(chan error)
 	for w := range 4 {
 		go func() {
-			c := New("status", folder, load(t))
 			for n := range 5 {
-				if _, err := c.Publish(context.Background(), publisher.Delivery{Public: minutesOn(p0(), w*10+n)}); err != nil {
+				files, m := numbered(w*10 + n)
+				if _, err := folderAt(folder).publish(context.Background(), files, m); err != nil {
 					done <- err
 					return
 				}
@@ -442,7 +465,7 @@ func TestTwoWritersTakeTurns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkVisible(t, folder, minutesOn(p0(), int(m.GeneratedAt.Sub(p0().Rendered)/time.Minute)))
+	checkNumbered(t, folder, int(m.GeneratedAt.Sub(epoch)/time.Second))
 
 	f, err := os.OpenFile(filepath.Join(folder, lockName), os.O_RDWR, 0)
 	if err != nil {
@@ -508,14 +531,14 @@ func TestAFullDisk(t *testing.T) {
 	}
 	defer func() { _ = syscall.Unmount(folder, 0) }()
 	c := New("status", folder, load(t))
-	pub(t, c, p0())
+	put(t, folder, 0)
 	// Versions pile up until there is no room: then the old ones go before their time.
 	n := 0
-	for ; n < 16; n++ {
-		pub(t, c, minutesOn(p0(), n))
+	for ; n < 40; n++ {
+		put(t, folder, n)
 	}
-	checkVisible(t, folder, minutesOn(p0(), n-1))
-	if all := versionsIn(t, folder); len(all) >= 14 {
+	checkNumbered(t, folder, n-1)
+	if all := versionsIn(t, folder); len(all) >= 38 {
 		t.Fatalf("the disk was not full: %d versions", len(all))
 	}
 	// And where that is not enough, readers keep what they have.
@@ -529,7 +552,7 @@ func TestAFullDisk(t *testing.T) {
 	}
 	f.Close()
 	before := visible(t, folder)
-	_, err = c.Publish(t.Context(), publisher.Delivery{Public: long()})
+	_, err = c.Publish(t.Context(), publisher.Delivery{Public: p1()})
 	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "make room on the disk of "+folder) || errors.Is(err, publisher.ErrPermanent) {
 		t.Errorf("on a full disk: %v", err)
 	}
@@ -544,8 +567,8 @@ func TestAFullDisk(t *testing.T) {
 	if err := os.Remove(free); err != nil {
 		t.Fatal(err)
 	}
-	pub(t, c, minutesOn(p0(), 99))
-	checkVisible(t, folder, minutesOn(p0(), 99))
+	put(t, folder, 99)
+	checkNumbered(t, folder, 99)
 
 	if err := syscall.Mount("", folder, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
 		t.Fatal(err)
@@ -554,7 +577,7 @@ func TestAFullDisk(t *testing.T) {
 	if !errors.Is(err, syscall.EROFS) || !strings.Contains(err.Error(), "must be writable for the user that Tocsin runs as") || errors.Is(err, publisher.ErrPermanent) {
 		t.Errorf("in a folder that cannot be written: %v", err)
 	}
-	checkVisible(t, folder, minutesOn(p0(), 99))
+	checkNumbered(t, folder, 99)
 }
 
 // inOwnNamespace runs a test again where mounts are its own.

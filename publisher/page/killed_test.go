@@ -30,7 +30,7 @@ import (
 
 var (
 	publications = flag.Int("publications", 60, "how often TestKilledWhilePublishing has the page published")
-	killings     = flag.Int("killings", 15, "how often the one who publishes is killed")
+	killings     = flag.Int("killings", 14, "how often the one who publishes is killed")
 )
 
 // steps are the named points of a publication, in their order.
@@ -151,7 +151,7 @@ func (w *watchers) watch(look func() error) {
 				w.mu.Unlock()
 				return
 			}
-			time.Sleep(time.Millisecond)
+			time.Sleep(4 * time.Millisecond)
 		}
 	})
 }
