@@ -141,7 +141,7 @@ func TestTemplatesAreReloaded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	says := func(words string) string { return strings.Replace(layout.Text, "All times are in UTC.", words, 1) }
+	says := func(words string) string { return strings.Replace(layout.Text, `{{t "foot.utc"}}`, words, 1) }
 	write(t, dir+"/words/layout.html", says("The first words."))
 
 	log := &journalOfLines{}
