@@ -88,10 +88,10 @@ func (w *catalogue) months(p Public) (list []Month) {
 		}
 		now = began(all[0])
 	}
-	first := monthOf(now)
+	first, never := monthOf(now), p.Checked.IsZero() && len(all) == 0
 	for n := 0; ; n++ {
 		date := first.AddDate(0, -n, 0)
-		m := Month{Date: date, Unwatched: !p.Since.IsZero() && !p.Since.Before(date.AddDate(0, 1, 0)), URL: "../" + MonthFile(date)}
+		m := Month{Date: date, Unwatched: never || !p.Since.IsZero() && !p.Since.Before(date.AddDate(0, 1, 0)), URL: "../" + MonthFile(date)}
 		for len(all) > 0 && (began(all[0]).IsZero() || !began(all[0]).Before(date)) {
 			m.Incidents = append(m.Incidents, Span{IncidentView: w.viewOf(p, all[0], "../", 1)})
 			all = all[1:]

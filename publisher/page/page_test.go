@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/page/pagetest"
 	"github.com/featuresignals/tocsin/templates"
 )
 
@@ -243,5 +244,18 @@ func TestThePageTellsWhatItMust(t *testing.T) {
 	}
 	if page := string(render(t, zero())["index.html"]); strings.Contains(page, "No incidents") {
 		t.Error("a page that has measured nothing claims that there were no incidents")
+	}
+}
+
+// Where nothing was ever measured, "no incidents" would be a claim.
+func TestNothingIsClaimedOfWhatWasNeverWatched(t *testing.T) {
+	files := render(t, pagetest.Public("first"))
+	for name, content := range files {
+		if strings.HasSuffix(name, ".html") && bytes.Contains(content, []byte("No incidents")) {
+			t.Errorf("%s says that there were no incidents", name)
+		}
+	}
+	if !bytes.Contains(files["history/index.html"], []byte("Not watched yet")) {
+		t.Error("the history does not say that nothing was watched")
 	}
 }
