@@ -21,6 +21,8 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/featuresignals/tocsin/publisher/browsertest"
 )
 
 var shots = flag.String("shots", "", "a folder that screenshots are written to")
@@ -29,15 +31,8 @@ var shots = flag.String("shots", "", "a folder that screenshots are written to")
 // acknowledges, says something, sets a severity, lets words go, resolves. The
 // public page and the timeline follow; what is new comes without reloading.
 func TestTheConsoleDrivesTheDemosOutage(t *testing.T) {
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("TOCSIN_ENGINE_REQUIRED") == "" {
-			t.Skip("chromium is not installed: `make test` installs it")
-		}
-		t.Fatal(err)
-	}
+	b := openBrowser(t)
 	d := startDemo(t)
-	b := openBrowser(t, chromium, d)
 	api := d.find(t, "errors on the management API")
 
 	b.do("sign in",
@@ -238,20 +233,9 @@ type browser struct {
 	ctx context.Context
 }
 
-func openBrowser(t *testing.T, chromium string, d *demo) *browser {
+func openBrowser(t *testing.T) *browser {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(chromium), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.WindowSize(1280, 900),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-gpu", true))
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	// The browser lives as long as the context of the first call.
-	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
-		t.Fatal(err)
-	}
-	return &browser{t, ctx}
+	return &browser{t, browsertest.Open(t, chromedp.WindowSize(1280, 900))}
 }
 
 // do carries out a few steps, each of which must come to its end.

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"strings"
@@ -21,6 +20,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
+	"github.com/featuresignals/tocsin/publisher/browsertest"
 	"github.com/featuresignals/tocsin/publisher/page/pagetest"
 	"github.com/featuresignals/tocsin/templates"
 )
@@ -30,29 +30,6 @@ var (
 	shotOf   = flag.String("shot-of", "", "only these, as state/page, parted by commas")
 	throttle = flag.Bool("throttle", false, "measure the first paint on a slow connection")
 )
-
-// browser begins one. It is not on every machine; where all parts are required, it
-// is, too.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	if _, err := exec.LookPath("chromium"); err != nil {
-		if os.Getenv("TOCSIN_ENGINE_REQUIRED") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("chromium is not installed: `make test` installs it")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()), chromedp.Flag("no-first-run", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("hide-scrollbars", true))
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
-		t.Fatal(err)
-	}
-	return ctx
-}
 
 // hosting serves files as they are, compressed, and counts what is asked for.
 type hosting struct {
@@ -145,7 +122,7 @@ func TestLook(t *testing.T) {
 	if *shots == "" {
 		t.Skip("-shots names a folder for the pictures")
 	}
-	ctx := browser(t)
+	ctx := browsertest.Open(t)
 	for _, state := range []string{"good", "incident", "many", "stale", "first", "maintenance", "blind", "quiet", "huge"} {
 		s, url := hosted(t, state)
 		for _, page := range looked {
@@ -216,7 +193,7 @@ func TestFirstPaint(t *testing.T) {
 	if !*throttle {
 		t.Skip("-throttle takes the time for it")
 	}
-	ctx := browser(t)
+	ctx := browsertest.Open(t)
 	// The command that every version of the browser knows; the package has only the one that takes its place.
 	slower := cdp.Command[map[string]any, struct{}]{Method: "Network.emulateNetworkConditions"}
 	slow := map[string]any{"offline": false, "latency": 400, "downloadThroughput": 400_000 / 8, "uploadThroughput": 400_000 / 8}
@@ -251,7 +228,7 @@ func TestFirstPaint(t *testing.T) {
 // tells the reader's time, greys what has expired, and no page is too wide for a
 // small phone.
 func TestInABrowser(t *testing.T) {
-	ctx := browser(t)
+	ctx := browsertest.Open(t)
 	if _, err := chromedp.Call(ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Kolkata"}); err != nil {
 		t.Fatal(err)
 	}

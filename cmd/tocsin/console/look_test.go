@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,31 +14,9 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/featuresignals/tocsin/incident"
+	"github.com/featuresignals/tocsin/publisher/browsertest"
 	"github.com/featuresignals/tocsin/rules"
 )
-
-// browser begins one. It is not on every machine; where all parts are required, it
-// is, too.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	if _, err := exec.LookPath("chromium"); err != nil {
-		if os.Getenv("TOCSIN_ENGINE_REQUIRED") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("chromium is not installed: `make test` installs it")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("hide-scrollbars", true))
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
-		t.Fatal(err)
-	}
-	return ctx
-}
 
 // serve serves a stage to somebody.
 func (s *stage) serve(t *testing.T, who string) string {
@@ -74,7 +51,7 @@ func TestLook(t *testing.T) {
 	if out == "" {
 		t.Skip("set TOCSIN_LOOK to a folder, to look at the pictures")
 	}
-	ctx := browser(t)
+	ctx := browsertest.Open(t)
 	only := os.Getenv("TOCSIN_LOOK_ONLY")
 	full := night(t)
 	calm := newStage(t, product(), noon)
@@ -166,7 +143,7 @@ func eventually(t *testing.T, ctx context.Context, what, source string) {
 
 // TestLiveInABrowser has somebody read, type and press keys while the board changes.
 func TestLiveInABrowser(t *testing.T) {
-	ctx := browser(t)
+	ctx := browsertest.Open(t)
 	s := night(t)
 	url := s.serve(t, asha)
 	look(t, ctx, 1280, 900, "light")
