@@ -15,15 +15,7 @@ import (
 // Whoever asks whether the service is ready hears of channels that do not deliver,
 // and nothing of one that is not in the configuration any more.
 func TestReadyTellsOfChannelsThatDoNotDeliver(t *testing.T) {
-	s, stop, err := startService(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	s := serviceFor(t)
 	config := s.keeper.force.Load().config
 	config.Channels = append(config.Channels, rules.Channel{Name: "pager", Type: "webhook"}, rules.Channel{Name: "young", Type: "webhook"})
 	ask := func() string {
@@ -59,15 +51,7 @@ func TestReadyTellsOfChannelsThatDoNotDeliver(t *testing.T) {
 // One address of a list that fails takes nobody out of service, as long as the
 // others get their mail; mail that does not go out at all does.
 func TestOneAddressThatFailsLeavesTheServiceReady(t *testing.T) {
-	s, stop, err := startService(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	s := serviceFor(t)
 	config := s.keeper.force.Load().config
 	config.Channels = append(config.Channels, rules.Channel{Name: "mail", Type: "email"})
 	ready := func() bool {

@@ -35,6 +35,21 @@ type service struct {
 	tokens map[string]string // by role
 }
 
+// serviceFor starts one that ends with the test.
+func serviceFor(t *testing.T) *service {
+	t.Helper()
+	s, stop, err := startService(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
 // startService starts one whose store is in a folder; stop ends it.
 func startService(dir string) (s *service, stop func() error, err error) {
 	config, err := rules.Parse([]rules.File{{Name: "tocsin.yaml", Body: []byte(`
@@ -121,15 +136,7 @@ func serviceCmd(ts *testscript.TestScript, neg bool, args []string) {
 // From the command line to the store: what is done is in the timeline and in the
 // audit log, and the board is the fold of the log.
 func TestIncidentFromTheCommandLineToTheStore(t *testing.T) {
-	s, stop, err := startService(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	s := serviceFor(t)
 	t.Setenv("TOCSIN_SERVER", s.URL)
 	t.Setenv("TOCSIN_TOKEN", s.tokens["responder"])
 	t.Chdir(t.TempDir())
@@ -289,15 +296,7 @@ func TestCommandsHaveTheFieldsOfTheirDeeds(t *testing.T) {
 
 // What is done once is done once, also where the answer was lost on the way.
 func TestAnAnswerThatIsLostIsAskedForAgain(t *testing.T) {
-	s, stop, err := startService(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	s := serviceFor(t)
 	var asked atomic.Int64
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if asked.Add(1) > 1 {

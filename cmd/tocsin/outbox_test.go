@@ -14,15 +14,7 @@ import (
 
 // The dead letters of a pager that was away, from the command line to the store.
 func TestOutboxFromTheCommandLineToTheStore(t *testing.T) {
-	s, stop, err := startService(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	s := serviceFor(t)
 	config := s.keeper.force.Load().config
 	config.Channels = append(config.Channels, rules.Channel{Name: "pager", Type: "webhook"})
 	at := time.Now().UTC()
