@@ -61,10 +61,11 @@ func (k Known) Project(at time.Time) templates.Public {
 	for _, comp := range c.Components {
 		p.Components = append(p.Components, v.component(comp, p.Regions, past))
 	}
-	p.Works = v.works(judged)
+	now := judged
 	if judged.IsZero() {
-		p.Works = v.works(at)
+		now = at
 	}
+	p.Works = v.works(now)
 	for _, i := range slices.Backward(slices.Concat(b.Past, b.Open)) {
 		switch {
 		case !isPublic(i):

@@ -24,7 +24,7 @@ func (c *Channel) pages(p templates.Public) (map[string][]byte, error) {
 		"uptime/index.html":      c.t.Uptime,
 		"maintenance/index.html": c.t.Maintenance,
 		"subscribe/index.html":   c.t.Subscribe,
-		"404.html":               c.t.NotFound,
+		fileMissing:              c.t.NotFound,
 	} {
 		b, err := make(p)
 		if err := add(name, b, err); err != nil {
