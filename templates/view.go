@@ -364,19 +364,9 @@ func (w *catalogue) worksOf(p Public) (ahead, done []WorkView) {
 			v.Word = "work.scheduled"
 		}
 		v.Look = w.look(v.Look)
-		var parts []string
-		for _, c := range x.Components {
-			parts = append(parts, cmp.Or(oneline(c.Name), oneline(c.ID)))
-		}
-		v.Where = w.enumerate(parts)
-		if x.AllComponents && len(p.Components) > 2 {
-			v.Where = w.say("where.everything")
-		}
-		switch {
-		case x.AllRegions && len(p.Regions) > 1:
-			v.Where = w.say("where.all", v.Where)
-		case !x.AllRegions && len(x.Regions) > 0:
-			v.Where = w.say("where.in", v.Where, w.enumerate(names(x.Regions)))
+		v.Where = w.whereOf(p, x)
+		if isOfAll(p, x) {
+			v.Where = sentence(v.Where)
 		}
 		if x.State == "completed" {
 			done = append(done, v)
@@ -385,6 +375,30 @@ func (w *catalogue) worksOf(p Public) (ahead, done []WorkView) {
 		}
 	}
 	return ahead, done
+}
+
+// isOfAll reports whether maintenance is of so many components that they are not
+// named.
+func isOfAll(p Public, x Work) bool { return x.AllComponents && len(p.Components) > 2 }
+
+// whereOf gives what maintenance is of, as it stands within a sentence.
+func (w *catalogue) whereOf(p Public, x Work) string {
+	var parts []string
+	for _, c := range x.Components {
+		parts = append(parts, cmp.Or(oneline(c.Name), oneline(c.ID)))
+	}
+	what := w.enumerate(parts)
+	if isOfAll(p, x) {
+		what = w.say("where.everything")
+	}
+	switch {
+	case x.AllRegions && len(p.Regions) > 1:
+		return w.say("where.all", what)
+	case x.AllRegions || len(x.Regions) == 0:
+		return what
+	default:
+		return w.say("where.in", what, w.enumerate(names(x.Regions)))
+	}
 }
 
 // htmlFunctions are those that HTML has besides functions. They speak the
@@ -405,6 +419,7 @@ func htmlFunctions(z times) template.FuncMap {
 		"length":  w.duration,
 		"mail":    mail,
 		"state":   func(p Post) string { return p.in(w).Word() },
+		"said":    w.saidAt,
 
 		"symbols": symbols,
 	}
@@ -417,6 +432,20 @@ func stamp(class string, t time.Time, shown string) template.HTML {
 		return ""
 	}
 	return template.HTML(fmt.Sprintf(`<time%s datetime="%s">%s</time>`, class, iso(t), template.HTMLEscapeString(shown)))
+}
+
+// saidAt gives when something was said as feeds have it, in the form of
+// Statuspage's: programs find the day and the time of day in it.
+func (w *catalogue) saidAt(t time.Time) template.HTML {
+	t = t.UTC()
+	part := func(name, layout string) template.HTML {
+		return template.HTML(fmt.Sprintf("<var data-var='%s'>%s</var>", name, t.Format(layout)))
+	}
+	said, err := w.html("feed.when", w.say(fmt.Sprintf("month.short.%d", t.Month())), part("date", "2"), part("time", "15:04"))
+	if err != nil {
+		panic(err) // files were looked through when they were read
+	}
+	return said.(template.HTML)
 }
 
 func dateOnly(t time.Time, shown string) template.HTML {
