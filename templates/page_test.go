@@ -154,6 +154,27 @@ func TestTheHeadlineIsTrue(t *testing.T) {
 	}
 }
 
+func TestARegionIsOutOnlyWhereAllOfItIs(t *testing.T) {
+	at := func(hour int) time.Time { return time.Date(2026, 5, 20, hour, 0, 0, 0, time.UTC) }
+	cell := func(s Status, hour int) Cell { return Cell{Region: Region{Code: "eu"}, Status: s, Since: at(hour)} }
+	for want, cells := range map[string][]Cell{
+		`>Partial outage since <time datetime="2026-05-20T08:00:00Z">`: {cell(Operational, 7), cell(Major, 9), cell(Major, 8), cell(Degraded, 6)},
+		`>Major outage since <time datetime="2026-05-20T08:00:00Z">`:   {cell(Major, 9), cell(Major, 8), cell(NotWatched, 0)},
+	} {
+		p := Public{Checked: at(10), Rendered: at(10), Regions: []Region{{Code: "eu"}}}
+		for n, c := range cells {
+			p.Components = append(p.Components, Component{ID: strconv.Itoa(n), Status: c.Status, Cells: []Cell{c}})
+		}
+		page, err := load(t).Region(p, "eu")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(page, []byte(want)) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+}
+
 func TestNothingIsGreenWithoutData(t *testing.T) {
 	p := full()
 	for n := range p.Components {

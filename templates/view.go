@@ -80,12 +80,11 @@ type Year struct {
 // how each component does in it.
 type PartView struct {
 	Row
-	IsRegion bool
-	Cells    []CellView
-	Table    []DayRow
-	ByMonth  []Tally
-	Open     []IncidentView
-	Past     []Span
+	Cells   []CellView
+	Table   []DayRow
+	ByMonth []Tally
+	Open    []IncidentView
+	Past    []Span
 }
 
 // CellView is a part of a part: how it does, and what is on record.
@@ -267,6 +266,36 @@ func (w *catalogue) groups(rows []Row) []Group {
 		}
 	}
 	return list
+}
+
+// In gives the cells of a region, in the order of their components.
+func (p Public) In(region string) []Cell {
+	var cells []Cell
+	for _, c := range p.Components {
+		for _, cell := range c.Cells {
+			if cell.Region.Code == region {
+				cells = append(cells, cell)
+			}
+		}
+	}
+	return cells
+}
+
+// Together rolls cells up into one status: what is not known is worse than well
+// and better than broken, and an outage is a partial one while not all are out.
+func Together(cells []Cell) Status {
+	order := []Status{NotWatched, Operational, LowTraffic, NoData, Maintenance, Degraded, Partial, Major}
+	worst, partly := NotWatched, false
+	for _, c := range cells {
+		if slices.Index(order, c.Status) > slices.Index(order, worst) {
+			worst = c.Status
+		}
+		partly = partly || c.Status != Major && c.Status != NotWatched
+	}
+	if worst == Major && partly {
+		return Partial
+	}
+	return worst
 }
 
 // worse reports whether one icon stands for something worse than another.

@@ -47,15 +47,8 @@ func badgeOf(said templates.Words, p templates.Public, s scope) badge {
 		c := p.Components[n]
 		return cellBadge(said, p, s.name, c.Status, c.Cells)
 	case s.region != "":
-		var cells []templates.Cell
-		for _, c := range p.Components {
-			for _, cell := range c.Cells {
-				if cell.Region.Code == s.region {
-					cells = append(cells, cell)
-				}
-			}
-		}
-		return cellBadge(said, p, s.name, worstOf(cells), cells)
+		cells := p.In(s.region)
+		return cellBadge(said, p, s.name, templates.Together(cells), cells)
 	default:
 		now := said.Now(p)
 		return badge{p.Organisation, now.Word, colours[now.Tone]}
@@ -85,26 +78,6 @@ func cellBadge(said templates.Words, p templates.Public, label string, s templat
 		b.message = said.Say("head.blind", said.Moment(p.Rendered, since))
 	}
 	return b
-}
-
-// worstOf rolls cells up into one status: what is not known is worse than well
-// and better than broken, and an outage is a partial one while not all are out.
-func worstOf(cells []templates.Cell) templates.Status {
-	order := []templates.Status{
-		templates.NotWatched, templates.Operational, templates.LowTraffic, templates.NoData,
-		templates.Maintenance, templates.Degraded, templates.Partial, templates.Major,
-	}
-	worst, partly := templates.NotWatched, false
-	for _, c := range cells {
-		if slices.Index(order, c.Status) > slices.Index(order, worst) {
-			worst = c.Status
-		}
-		partly = partly || c.Status != templates.Major && c.Status != templates.NotWatched
-	}
-	if worst == templates.Major && partly {
-		return templates.Partial
-	}
-	return worst
 }
 
 // shield is the form of shields' endpoint badges.

@@ -77,6 +77,29 @@ func TestBadgesSayHowItIsInWords(t *testing.T) {
 	}
 }
 
+// A badge and the page beside it say the same, whatever the situation.
+func TestABadgeSaysWhatItsPageSays(t *testing.T) {
+	kicker := regexp.MustCompile(`(?:<p class="kicker t-[a-z]+">|<span class="fresh-only">)(?:<svg[^>]*>.*?</svg>)?(?:<span>)?([^<]*)`)
+	for _, state := range []string{"incident", "maintenance", "quiet", "first"} {
+		p := pagetest.Public(state)
+		p.Components, p.Past = p.Components[:3], nil // more of the same
+		files, err := New("status", "", load(t)).Render(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range scopes(p) {
+			var b shield
+			if err := decode(files[s.file(fileShield)], &b); err != nil {
+				t.Fatal(err)
+			}
+			page := strings.TrimSuffix(strings.TrimSpace(string(kicker.FindSubmatch(files[s.file(fileIndex)])[1])), " since")
+			if !strings.HasPrefix(b.Message, page) {
+				t.Errorf("%s: %s: the page says %q, its badge %q", state, s.folder, page, b.Message)
+			}
+		}
+	}
+}
+
 func partly() templates.Public {
 	p := fine()
 	p.Components[1].Status = templates.NoData
