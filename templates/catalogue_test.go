@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -108,6 +109,30 @@ func TestAPageSpeaksOneLanguage(t *testing.T) {
 	p.Brand.Language = "xx"
 	if other := allPages(t, s, p)["index.html"]; !strings.Contains(other, `<html lang="en" `) || !strings.Contains(other, "Checked <time") {
 		t.Error("a language that there are no words of is not English")
+	}
+}
+
+// A page can be greyed in every language that there can be a catalogue of.
+func TestAPageOfEveryLanguageGrowsStale(t *testing.T) {
+	languages := []string{"de", "pt-BR", "es-419", "sl-1994", "zh-Hant-HK"}
+	var own []string
+	for _, lang := range languages {
+		own = append(own, "strings."+lang+".json", `{"page.history": "x"}`)
+	}
+	s, err := Load(files(own...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, lang := range languages {
+		p := full()
+		p.Brand.Language = lang
+		page, err := s.Index(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !Expires(page).Equal(p.ValidUntil) || bytes.Equal(Grey(page), page) {
+			t.Errorf("the page in %s never grows stale", lang)
+		}
 	}
 }
 
