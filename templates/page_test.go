@@ -221,6 +221,26 @@ func TestEachDayIsSpokenFor(t *testing.T) {
 	}
 }
 
+// That nothing happened is not claimed of days that nothing was seen of.
+func TestADayWithoutDataIsNotCalm(t *testing.T) {
+	p := full()
+	p.Incidents, p.Past, p.Blind = nil, nil, p.Rendered.AddDate(0, 0, -1) // at 14:31 of the day before
+	page, err := load(t).Index(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, days, _ := strings.Cut(string(page), `<ol class="days card">`)
+	days, _, _ = strings.Cut(days, "</ol>")
+	var got []string
+	for _, m := range regexp.MustCompile(`(?s)<li[^>]*>.*?</li>`).FindAllString(days, 3) {
+		got = append(got, strings.Join(strings.Fields(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(m, " ")), " "))
+	}
+	want := "20 May 2026 (today) No data since 14:31 UTC on 19 May 2026, 19 May 2026 No data since 14:31 UTC, 18 May 2026 No incidents"
+	if s := strings.Join(got, ", "); s != want {
+		t.Errorf("got\n%s\nwant\n%s", s, want)
+	}
+}
+
 func TestMonthsGoBackToTheFirstIncident(t *testing.T) {
 	p := Public{Rendered: time.Date(2026, 3, 31, 10, 0, 0, 0, time.UTC)}
 	for _, began := range []string{"2026-03-01", "2025-12-31", "2022-01-15"} {
