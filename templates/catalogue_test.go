@@ -136,6 +136,52 @@ func TestAPageOfEveryLanguageGrowsStale(t *testing.T) {
 	}
 }
 
+// Whoever reads a page aloud has to know that the sentences of words.txt are in
+// another language than the page, where they are.
+func TestSentencesInAnotherLanguageAreMarked(t *testing.T) {
+	p := full()
+	p.Brand.Language = "de"
+	own := german(t, "words.txt", strings.ReplaceAll(builtin(t, "words.txt"), "The next update", "Die nächste Meldung"))
+	for name, page := range allPages(t, german(t), p) {
+		root, err := html.Parse(strings.NewReader(page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range root.Descendants() {
+			if n.Type != html.TextNode || n.Parent.Data == "script" || n.Parent.Data == "style" {
+				continue
+			}
+			english := regexp.MustCompile(`\b(?:We|Customers|Our team|Data integrity|This incident|Measured at|Our data)\b`).MatchString(n.Data)
+			if of := languageOf(n); of == "" || english && of != "en" {
+				t.Errorf("%s: %q is said to be in %s", name, n.Data, of)
+			}
+		}
+	}
+	for name, page := range allPages(t, own, p) {
+		if strings.Count(page, ` lang="`) != 1 {
+			t.Errorf("%s: something is said to be in another language, and all is in one", name)
+		}
+	}
+	p.Brand.Language = ""
+	for name, page := range allPages(t, own, p) {
+		if strings.Count(page, ` lang="`) != 1 {
+			t.Errorf("%s: something is said to be in another language than English", name)
+		}
+	}
+}
+
+// languageOf gives the language that a text is in.
+func languageOf(n *html.Node) string {
+	for up := range n.Ancestors() {
+		for _, a := range up.Attr {
+			if a.Key == "lang" {
+				return a.Val
+			}
+		}
+	}
+	return ""
+}
+
 // foreign gives the English texts that differ in German, without their values.
 func foreign(t *testing.T) []string {
 	t.Helper()

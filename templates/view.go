@@ -435,6 +435,10 @@ func (w *catalogue) whereOf(p Public, x Work) string {
 func htmlFunctions(z times) template.FuncMap {
 	w := z.page()
 	moment := func(ref, t time.Time) string { return w.moment(ref, t) + z.beside(t) }
+	var spoken template.HTMLAttr
+	if lang := z.text().lang; lang != w.lang {
+		spoken = template.HTMLAttr(` lang="` + lang + `"`)
+	}
 	return template.FuncMap{
 		"t": w.html,
 		"stamp": func(t time.Time) template.HTML {
@@ -449,6 +453,7 @@ func htmlFunctions(z times) template.FuncMap {
 		"mail":    mail,
 		"state":   func(p Post) string { return p.in(w).Word() },
 		"said":    w.saidAt,
+		"spoken":  func() template.HTMLAttr { return spoken },
 
 		"symbols": symbols,
 	}
