@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/net/html"
 )
 
 // hostile is what a name would look like that somebody made to break out.
@@ -238,6 +241,27 @@ func TestADayWithoutDataIsNotCalm(t *testing.T) {
 	want := "20 May 2026 (today) No data since 14:31 UTC on 19 May 2026, 19 May 2026 No data since 14:31 UTC, 18 May 2026 No incidents"
 	if s := strings.Join(got, ", "); s != want {
 		t.Errorf("got\n%s\nwant\n%s", s, want)
+	}
+}
+
+// A heading within a table is of the rows of its own group, and of no more.
+func TestEachComponentsRegionsAreAGroupOfRows(t *testing.T) {
+	page, err := load(t).Uptime(full())
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := html.Parse(bytes.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	heads := map[*html.Node]int{}
+	for n := range root.Descendants() {
+		if n.Data == "th" && slices.Contains(n.Attr, html.Attribute{Key: "scope", Val: "rowgroup"}) {
+			heads[n.Parent.Parent]++
+		}
+	}
+	if want := len(full().Components); len(heads) != want {
+		t.Errorf("%d groups of rows, want %d", len(heads), want)
 	}
 }
 
