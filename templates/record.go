@@ -36,8 +36,8 @@ type Bars struct {
 // Path draws all the bars of one look.
 type Path struct{ Kind, D string }
 
-// The looks of days, with the height of the bar's foot and its middle. The worse
-// a day was the taller is its bar, so that nothing rests on colour; what is not
+// The looks of days, with the middle of the bar. The worse a day was the taller is
+// its bar, so that nothing rests on colour; what is not
 // known is hollow.
 var dayLooks = []struct {
 	kind string
@@ -234,7 +234,6 @@ type Tally struct {
 	Apart     string // maintenance
 	Target    string // "" if none is promised
 	Verdict   string // "met", "missed", "so far" …; "" without a target
-	Mark      string // the verdict's tone
 }
 
 func (w *catalogue) tally(name, url string, m Minutes, weights Weights) Tally {
@@ -317,13 +316,13 @@ func (w *catalogue) ofMonths(r Record, weights Weights, target float64, today ti
 			t.Target = w.promise(target)
 			switch {
 			case sameMonth(d.Date, today) && x >= target:
-				t.Verdict, t.Mark = w.say("target.sofar"), "ok"
+				t.Verdict = w.say("target.sofar")
 			case x >= target:
-				t.Verdict, t.Mark = w.say("target.met"), "ok"
+				t.Verdict = w.say("target.met")
 			case sameMonth(d.Date, today):
-				t.Verdict, t.Mark = w.say("target.missing"), "partial"
+				t.Verdict = w.say("target.missing")
 			default:
-				t.Verdict, t.Mark = w.say("target.missed"), "partial"
+				t.Verdict = w.say("target.missed")
 			}
 		}
 		if sum != (Minutes{}) {
@@ -347,17 +346,15 @@ type Weight struct {
 
 func (w *catalogue) weights(weights Weights) []Weight {
 	share := func(x float64) string { return w.promise(x * 100) }
-	said := func(from, to float64) string {
-		if from == to {
-			return share(from)
-		}
-		return w.say("uptime.range", share(from), share(to))
+	least, most := slices.Min(weights[2:]), slices.Max(weights[2:])
+	minor := share(most)
+	if least != most {
+		minor = w.say("uptime.range", share(least), minor)
 	}
-	minor := weights[2:]
 	return []Weight{
-		{w.look(lookOfKind("major")), said(weights[0], weights[0])},
-		{w.look(lookOfKind("partial")), said(weights[1], weights[1])},
-		{w.look(lookOfKind("minor")), said(slices.Min(minor), slices.Max(minor))},
+		{w.look(lookOfKind("major")), share(weights[0])},
+		{w.look(lookOfKind("partial")), share(weights[1])},
+		{w.look(lookOfKind("minor")), minor},
 	}
 }
 
@@ -415,7 +412,7 @@ func (w *catalogue) spark(f Figure) (s Spark, ok bool) {
 	value := w.seconds
 	if f.Kind == "error_rate" {
 		s.Title = w.say("figure.errors")
-		value = func(x float64) string { return w.ratio(x) }
+		value = w.ratio
 	}
 	s.Low, s.High = value(low), value(high)
 	if last := f.Points[len(f.Points)-1]; !math.IsNaN(last) && !math.IsInf(last, 0) && last >= 0 {
