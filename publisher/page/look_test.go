@@ -97,11 +97,15 @@ var looked = []struct{ name, path string }{
 
 func see(t *testing.T, ctx context.Context, width, height int64, scheme string) {
 	t.Helper()
-	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
-	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media); err != nil {
+	media(t, ctx, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height)); err != nil {
 		t.Fatal(err)
 	}
-	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height)); err != nil {
+}
+
+func media(t *testing.T, ctx context.Context, m emulation.SetEmulatedMediaParams) {
+	t.Helper()
+	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, m); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -293,6 +297,25 @@ func TestInABrowser(t *testing.T) {
 			t.Errorf("expired: %s is %s, want %s", question, got, want)
 		}
 	}
+	s.files["huge.html"] = render(t, pagetest.Public("huge"))["index.html"]
+	media(t, ctx, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "forced-colors", Value: "active"}}})
+	open("components/api/index.html")
+	if got, want := ask(`getComputedStyle(document.querySelector("figure path")).stroke`), ask(`getComputedStyle(document.body).color`); got != want {
+		t.Errorf("forced colours: a line is %s, want %s as words are", got, want)
+	}
+	open("huge.html")
+	if got := ask(`getComputedStyle(document.querySelector(".group > summary"), "::before").borderTopColor`); got != "rgba(0, 0, 0, 0)" {
+		t.Errorf("forced colours: the mark of a closed group is a block, its upper border is %s", got)
+	}
+	see(t, ctx, 718, 1000, "light") // paper, within its margins
+	media(t, ctx, emulation.SetEmulatedMediaParams{Media: "print"})
+	for _, page := range []string{"uptime/index.html", "components/api/index.html", "subscribe/index.html"} {
+		open(page)
+		if got := ask(`[...document.querySelectorAll(".scroll")].every(e => !e.checkVisibility() || e.scrollWidth <= e.clientWidth)`); got != "true" {
+			t.Errorf("%s is cut off on paper: %s", page, ask(`[...document.querySelectorAll(".scroll")].map(e => e.scrollWidth + " in " + e.clientWidth + " " + getComputedStyle(e.querySelector("td")).fontSize)`))
+		}
+	}
+	see(t, ctx, 320, 640, "light")
 	for _, page := range looked {
 		open(page.path)
 		if wide := wideness(t, ctx); wide > 320 {
