@@ -372,9 +372,10 @@ type Spark struct {
 
 // spark draws a figure; ok is false where nothing was measured.
 func (w *catalogue) spark(f Figure) (s Spark, ok bool) {
+	isKnown := func(n int) bool { return n < len(f.Points) && f.Points[n] >= 0 && !math.IsInf(f.Points[n], 0) }
 	low, high, missing := math.Inf(1), math.Inf(-1), 0
-	for _, x := range f.Points {
-		if math.IsNaN(x) || math.IsInf(x, 0) || x < 0 {
+	for n, x := range f.Points {
+		if !isKnown(n) {
 			missing++
 			continue
 		}
@@ -387,7 +388,7 @@ func (w *catalogue) spark(f Figure) (s Spark, ok bool) {
 	var b strings.Builder
 	pen := false
 	for n, x := range f.Points {
-		if math.IsNaN(x) || math.IsInf(x, 0) || x < 0 {
+		if !isKnown(n) {
 			pen = false
 			continue
 		}
@@ -403,7 +404,7 @@ func (w *catalogue) spark(f Figure) (s Spark, ok bool) {
 			letter = "M"
 		}
 		fmt.Fprintf(&b, "%s%s %s", letter, cmp.Or(trimmed(at), "0"), cmp.Or(trimmed(up), "0"))
-		if alone := n+1 == len(f.Points) || math.IsNaN(f.Points[n+1]); !pen && alone {
+		if !pen && !isKnown(n+1) {
 			b.WriteString("h.1") // a point by itself is one
 		}
 		pen = true
@@ -415,8 +416,8 @@ func (w *catalogue) spark(f Figure) (s Spark, ok bool) {
 		value = w.ratio
 	}
 	s.Low, s.High = value(low), value(high)
-	if last := f.Points[len(f.Points)-1]; !math.IsNaN(last) && !math.IsInf(last, 0) && last >= 0 {
-		s.Last = value(last)
+	if last := len(f.Points) - 1; isKnown(last) {
+		s.Last = value(f.Points[last])
 	}
 	if missing > 0 {
 		s.Missing = w.duration(f.Step * time.Duration(missing))
