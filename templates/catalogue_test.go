@@ -170,6 +170,27 @@ func TestSentencesInAnotherLanguageAreMarked(t *testing.T) {
 	}
 }
 
+// English sentences run from the left, also on a page that is written from the
+// right, and a person's words as they are written.
+func TestWordsRunInTheirOwnDirection(t *testing.T) {
+	s, err := Load(files("strings.he.json", `{"page.history": "היסטוריה"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := full()
+	p.Brand.Language = "he"
+	p.Incidents[0].Updates[0].Text = "שלום"
+	page, err := s.IncidentPage(p, p.Incidents[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`<body dir="rtl">`, `<p dir="auto">שלום`, `<p lang="en" dir="ltr">`, `<dd lang="en" dir="ltr">Customers`} {
+		if !bytes.Contains(page, []byte(want)) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+}
+
 // languageOf gives the language that a text is in.
 func languageOf(n *html.Node) string {
 	for up := range n.Ancestors() {

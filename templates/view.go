@@ -438,6 +438,9 @@ func htmlFunctions(z times) template.FuncMap {
 	var spoken template.HTMLAttr
 	if lang := z.text().lang; lang != w.lang {
 		spoken = template.HTMLAttr(` lang="` + lang + `"`)
+		if dir := direction(lang); dir != direction(w.lang) {
+			spoken += template.HTMLAttr(` dir="` + cmp.Or(dir, "ltr") + `"`)
+		}
 	}
 	return template.FuncMap{
 		"t": w.html,
