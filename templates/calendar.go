@@ -10,8 +10,9 @@ type Day struct {
 	Date      time.Time
 	Today     bool
 	Unwatched bool // before there were any data
-	Blind     bool // data are missing for a part of it that matters
-	Dark      bool // nothing was measured at all
+	Blind     bool // data are missing since it, or since before it
+	Dark      bool // nothing was measured
+	Thin      bool // too little was measured to say that nothing happened
 	Incidents []Span
 }
 
@@ -62,12 +63,11 @@ func (w *catalogue) days(p Public) []Day {
 			Date: date, Today: n == 0,
 			Unwatched: !p.Since.IsZero() && !p.Since.Before(next),
 			Blind:     !p.Blind.IsZero() && p.Blind.Before(next),
-			Dark:      !p.Blind.IsZero() && !p.Blind.After(date),
 		}
 		if sum, ok := measures[date]; ok && sum.Unknown > 0 {
 			cover, some := sum.Coverage()
-			d.Dark = d.Dark || !some || cover == 0
-			d.Blind = d.Blind || cover < measured
+			d.Dark = !some || cover == 0
+			d.Thin = cover < measured
 		}
 		for _, i := range all {
 			if began(i).Before(next) && (i.Resolved.IsZero() || !i.Resolved.Before(date)) {

@@ -253,8 +253,9 @@ func (s *Set) Region(p Public, code string) ([]byte, error) {
 		return s.NotFound(p)
 	}
 	r := p.Regions[n]
-	part := &PartView{Row: Row{Title: cmp.Or(r.Name, r.Code), Look: m.lookOf(NotWatched)}, IsRegion: true}
-	standing := false // something in it is not out
+	whole := m.boxOf(p, Cell{Status: Together(p.In(code))})
+	part := &PartView{Row: Row{Title: cmp.Or(r.Name, r.Code), Look: whole.Look}}
+	worst := m.lookOf(NotWatched) // of the components
 	for _, c := range p.Components {
 		at := slices.IndexFunc(c.Cells, func(cell Cell) bool { return cell.Region.Code == code })
 		if at < 0 {
@@ -264,14 +265,10 @@ func (s *Set) Region(p Public, code string) ([]byte, error) {
 			Box: m.boxOf(p, c.Cells[at]), Name: cmp.Or(c.Name, c.ID), Description: c.Description, URL: pageOf("../../", "components", c.ID),
 			Bars: m.bars(c.Cells[at].Record, 0, p.Weights, p.now()),
 		}
-		if worse(v.Icon, part.Look.Icon) {
-			part.Look, part.Since = v.Look, v.Box.Since
+		if worse(v.Icon, worst.Icon) || v.Look == worst && v.Since.Before(part.Since) {
+			worst, part.Since = v.Look, v.Since
 		}
-		standing = standing || v.Tone != "major" && v.Icon != "none"
 		part.Cells = append(part.Cells, v)
-	}
-	if part.Look.Tone == "major" && standing {
-		part.Look = m.lookOf(Partial)
 	}
 	in := func(all bool, regions []Region) bool {
 		return all || slices.ContainsFunc(regions, func(x Region) bool { return x.Code == code })
