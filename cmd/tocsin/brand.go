@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/page"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/templates"
 )
@@ -54,6 +56,17 @@ func openBrand(config *rules.Config) (templates.Brand, error) {
 		told("links", "", templates.CheckLink(l))
 	}
 	return b, errors.Join(wrong...)
+}
+
+// looks gives what the pages among some channels look like. Files that are written
+// anew change it, and not the configuration.
+func looks(channels []publisher.Channel) (all []*templates.Brand) {
+	for _, c := range channels {
+		if c, ok := c.(*page.Channel); ok {
+			all = append(all, c.Brand())
+		}
+	}
+	return all
 }
 
 // mainFile is where the page's keys stand.
