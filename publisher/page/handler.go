@@ -181,6 +181,9 @@ func (f *file) send(w http.ResponseWriter, r *http.Request, now time.Time, statu
 		h["Cross-Origin-Opener-Policy"] = []string{"same-origin"}
 		h["Cross-Origin-Resource-Policy"] = []string{"same-origin"}
 	} else {
+		if greys(f.name) {
+			h["Cache-Control"] = []string{cacheControlOfNow}
+		}
 		h["Access-Control-Allow-Origin"] = []string{"*"}
 		h["Access-Control-Expose-Headers"] = []string{"ETag"}
 		h["Cross-Origin-Resource-Policy"] = []string{"cross-origin"}
