@@ -62,7 +62,7 @@ func (s *Server) refresh() {
 		if version == s.broken && time.Since(s.tried) < lookEvery {
 			return // it would have to be read again for each reader
 		}
-		next, err := loadVersion(root, version, before)
+		next, err := loadVersion(root, version, before, s.now())
 		if err == nil {
 			s.broken = ""
 			s.snap.Store(next)

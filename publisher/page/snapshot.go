@@ -30,8 +30,9 @@ type file struct {
 }
 
 // loadVersion reads a version. Every file is what the manifest says it is, or the
-// version is none. What the snapshot before has already is not read again.
-func loadVersion(root *os.Root, version string, before *snapshot) (*snapshot, error) {
+// version is none. What the snapshot before has already is not read again; what was
+// grey of it by now is as new as if it had changed.
+func loadVersion(root *os.Root, version string, before *snapshot, now time.Time) (*snapshot, error) {
 	v, err := root.OpenRoot(path.Join(versionsName, version))
 	if err != nil {
 		return nil, err
@@ -55,6 +56,9 @@ func loadVersion(root *os.Root, version string, before *snapshot) (*snapshot, er
 		}
 		if was != nil && was.hash == e.SHA256 {
 			f.fresh, f.shown = was.fresh, was.shown
+			if least := was.until.Truncate(time.Second).Add(time.Second); was.before(now) && f.shown.Before(least) {
+				f.shown = least
+			}
 		} else if err := f.read(v, was); err != nil {
 			return nil, err
 		}
