@@ -43,6 +43,16 @@ func (s *Server) Refresh() {
 	s.refresh()
 }
 
+// ValidUntil gives until when what is shown holds; zero where nothing is shown, or
+// nothing was judged yet. Past it readers are told that nobody knows.
+func (s *Server) ValidUntil() time.Time {
+	snap := s.current()
+	if snap == nil {
+		return time.Time{}
+	}
+	return snap.until
+}
+
 // refresh loads the version that the link leads to, if it is not the one that is
 // shown. One that cannot be loaded changes nothing: readers go on with what they
 // have, which says until when it holds.

@@ -12,7 +12,8 @@ import (
 
 // snapshot is one version of the page in memory, whole. It never changes.
 type snapshot struct {
-	version string // its folder's name
+	version string    // its folder's name
+	until   time.Time // by the manifest
 	files   map[string]*file
 }
 
@@ -47,7 +48,7 @@ func loadVersion(root *os.Root, version string, before *snapshot, now time.Time)
 		return nil, err
 	}
 	m.Files[fileManifest] = Entry{SHA256: sum(manifest), Size: len(manifest), Type: contentType(fileManifest)}
-	s := &snapshot{version: version, files: make(map[string]*file, len(m.Files))}
+	s := &snapshot{version: version, until: m.ValidUntil, files: make(map[string]*file, len(m.Files))}
 	for name, e := range m.Files {
 		f := &file{name: name, mime: e.Type, hash: e.SHA256}
 		var was *file
