@@ -64,6 +64,7 @@ func TestBadgesSayHowItIsInWords(t *testing.T) {
 		{"a component's data are missing", "components/dashboard/", "Dashboard", "no data since 10:20 UTC", grey6, blind()},
 		{"part of a component's data are missing", "components/evaluations/", "Flag evaluations", "no data from some parts", grey6, partly()},
 		{"a component that was never heard of", "components/webhooks/", "Webhooks", "not watched yet", grey6, quiet()},
+		{"all that was ever heard of is well", "", "FeatureSignals", "all systems operational", green, newcomer()},
 		{"nothing was measured yet", "", "Acme", "waiting for the first data", grey6, zero()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -73,6 +74,17 @@ func TestBadgesSayHowItIsInWords(t *testing.T) {
 			}
 		})
 	}
+}
+
+// newcomer has a component that nothing was heard of yet.
+func newcomer() templates.Public {
+	p := fine()
+	c := &p.Components[len(p.Components)-1]
+	c.Status = templates.NotWatched
+	for n := range c.Cells {
+		c.Cells[n] = templates.Cell{Region: c.Cells[n].Region, Status: templates.NotWatched}
+	}
+	return p
 }
 
 func partly() templates.Public {
