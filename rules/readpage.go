@@ -32,6 +32,10 @@ func (d *draft) readPage(v value) {
 		return
 	}
 	to := &d.cfg.Page
+	to.Places = map[string]Pos{}
+	for key, of := range o.fields {
+		to.Places[key] = of.pos()
+	}
 	if title := o.get("title"); title.given() {
 		d.titled = true
 		to.Title = title.words(80, "FeatureSignals status", "")

@@ -551,6 +551,10 @@ type Page struct {
 	// Weights says which share of a minute counts against uptime, by the severity
 	// of the incident in it: P0 … P4. 1 is all of it.
 	Weights [5]float64
+
+	// Places says where its keys stand, for what is wrong with the files and
+	// colours that they name.
+	Places map[string]Pos
 }
 
 // Store is where events and deliveries are kept.

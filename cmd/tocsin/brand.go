@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -27,41 +27,36 @@ func openBrand(config *rules.Config) (templates.Brand, error) {
 		b.Links = append(b.Links, templates.Link{Text: l.Title, Href: l.URL})
 	}
 	var wrong []error
-	told := func(key, file string, err error) {
+	told := func(key string, err error) {
 		if err != nil {
-			wrong = append(wrong, mistakeIn(cmp.Or(file, mainFile(config)), fmt.Sprintf("the page's %s: %v", key, err)))
+			wrong = append(wrong, &rules.Error{Pos: page.Places[key], Msg: fmt.Sprintf("%s: %v", key, err)})
 		}
 	}
 	var err error
 	b.Logo, err = readImage(page.Logo)
-	told("logo", page.Logo, err)
+	told("logo", err)
 	b.DarkLogo, err = readImage(page.DarkLogo)
-	told("dark_logo", page.DarkLogo, err)
+	told("dark_logo", err)
 	if page.CSS != "" {
 		css, err := readSmall(page.CSS)
 		if err == nil {
-			b.CSS, err = string(css), templates.CheckCSS(string(css))
+			if err = templates.CheckCSS(string(css)); err != nil {
+				err = fmt.Errorf("%s: %w", page.CSS, err)
+			}
+			b.CSS = string(css)
 		}
-		told("css", page.CSS, err)
+		told("css", err)
 	}
 	if page.Accent != "" {
-		told("accent", "", templates.CheckAccent(page.Accent, false))
+		told("accent", templates.CheckAccent(page.Accent, false))
 	}
 	if page.DarkAccent != "" {
-		told("dark_accent", "", templates.CheckAccent(page.DarkAccent, true))
+		told("dark_accent", templates.CheckAccent(page.DarkAccent, true))
 	}
 	for _, l := range b.Links {
-		told("links", "", templates.CheckLink(l))
+		told("links", templates.CheckLink(l))
 	}
 	return b, errors.Join(wrong...)
-}
-
-// mainFile is where the page's keys stand.
-func mainFile(config *rules.Config) string {
-	if len(config.Files) == 0 {
-		return "page"
-	}
-	return config.Files[0]
 }
 
 // mostOfBrand is more than any file of a brand may have.
@@ -71,7 +66,11 @@ const mostOfBrand = 64 << 10
 func readSmall(name string) ([]byte, error) {
 	info, err := os.Stat(name) // first: opening a pipe would wait for its writer
 	if err != nil {
-		return nil, fmt.Errorf("%w: correct the path, which counts from the folder that tocsin was started in, or leave the key out", err)
+		from := ", which counts from the folder that tocsin was started in,"
+		if filepath.IsAbs(name) {
+			from = ""
+		}
+		return nil, fmt.Errorf("%w: correct the path%s or leave the key out", err, from)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("it is no file: name a file")
@@ -121,6 +120,9 @@ func drawing(content []byte) (templates.Image, error) {
 	width, height := pixels(svg.Width, box[2]), pixels(svg.Height, box[3])
 	if width == 0 || height == 0 {
 		return templates.Image{}, errors.New("the SVG does not say how large it is: give it a width and a height, or a viewBox")
+	}
+	if shrink := max(float64(width)/templates.WidestImage, float64(height)/templates.HighestImage); shrink > 1 { // a drawing has no pixels of its own
+		width, height = max(1, int(float64(width)/shrink)), max(1, int(float64(height)/shrink))
 	}
 	return templates.Image{Data: "data:image/svg+xml;base64,", Width: width, Height: height}, nil
 }

@@ -130,7 +130,7 @@ func reader(ctx context.Context, where string) (get func(name string) ([]byte, e
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%w: name a folder, or an address that begins with https:// or http://", err)
 	}
 	return func(name string) ([]byte, error) {
 		f, err := root.Open(name)
