@@ -323,4 +323,10 @@ func TestInABrowser(t *testing.T) {
 			t.Errorf("%s is %d wide on a small phone", page.name, wide)
 		}
 	}
+	see(t, ctx, 375, 667, "light")
+	open("index.html")
+	longest := `document.querySelectorAll("dd time:not(.l)").forEach(t => t.textContent = "28 September 2026, 13:12 UTC")`
+	if got := ask(`(` + longest + `, [...document.querySelectorAll("dl")].filter(l => l.scrollWidth > l.clientWidth).map(l => l.innerText))`); got != "" {
+		t.Errorf("on a usual phone words leave their card: %s", got)
+	}
 }
