@@ -333,7 +333,7 @@ func (s *Set) Warnings(lang string) []Warning {
 	}
 	c := s.catalogues[lang]
 	if c == nil {
-		return []Warning{{"strings." + Line(20, lang) + ".json", "there is no such file in the folder of templates, so the pages are in English: copy strings.en.json to that name and translate it, or leave the language out"}}
+		return []Warning{{"strings." + Line(20, lang) + ".json", "there is no such file in the folder of templates, so the pages are in English: name a folder in the key templates, copy strings.en.json to that name in it and translate it, or leave the language out"}}
 	}
 	var all []Warning
 	if n := len(c.missing); n > 0 {

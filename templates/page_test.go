@@ -204,8 +204,14 @@ func TestNothingIsGreenWithoutData(t *testing.T) {
 func TestEachDayIsSpokenFor(t *testing.T) {
 	at := func(day, hour int) time.Time { return time.Date(2026, 5, day, hour, 0, 0, 0, time.UTC) }
 	p := Public{
-		Rendered: at(20, 10), Checked: at(20, 10), Since: at(9, 12),
+		Rendered: at(20, 10), Checked: at(20, 10), Since: at(9, 12), Blind: at(19, 12),
 		Past: []Incident{{ID: "INC-2026-0001", State: "resolved", Began: at(17, 23), Resolved: at(18, 2), Updates: []Update{{State: "resolved"}}}},
+		Components: []Component{{Record: Record{Days: []DayRecord{
+			{Date: at(12, 0), Minutes: Minutes{Good: 1440}},
+			{Date: at(13, 0), Minutes: Minutes{Good: 1000, Unknown: 440}},
+			{Date: at(14, 0), Minutes: Minutes{Unknown: 1440}},
+			{Date: at(15, 0), Minutes: Minutes{Maintenance: 1440}},
+		}}}},
 	}
 	var got []string
 	for _, d := range english.days(p) {
@@ -214,11 +220,17 @@ func TestEachDayIsSpokenFor(t *testing.T) {
 			got = append(got, fmt.Sprintf("%d:%d carried=%v", d.Date.Day(), len(d.Incidents), d.Incidents[0].Carried))
 		case d.Unwatched:
 			got = append(got, fmt.Sprintf("%d:unwatched", d.Date.Day()))
+		case d.Blind:
+			got = append(got, fmt.Sprintf("%d:blind", d.Date.Day()))
+		case d.Dark:
+			got = append(got, fmt.Sprintf("%d:dark", d.Date.Day()))
+		case d.Thin:
+			got = append(got, fmt.Sprintf("%d:thin", d.Date.Day()))
 		default:
 			got = append(got, fmt.Sprintf("%d:none", d.Date.Day()))
 		}
 	}
-	want := "20:none 19:none 18:1 carried=true 17:1 carried=false 16:none 15:none 14:none 13:none 12:none 11:none 10:none 9:none 8:unwatched 7:unwatched"
+	want := "20:blind 19:blind 18:1 carried=true 17:1 carried=false 16:none 15:none 14:dark 13:thin 12:none 11:none 10:none 9:none 8:unwatched 7:unwatched"
 	if s := strings.Join(got, " "); s != want {
 		t.Errorf("got\n%s\nwant\n%s", s, want)
 	}

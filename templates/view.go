@@ -33,7 +33,7 @@ type View struct {
 	Rows   []Row          // components that the table by region lists
 	Calm   int            // components that it leaves out, since all is well with them
 	Folded bool           // groups where all is well are closed
-	Open   []IncidentView // open incidents, newest first
+	Open   []IncidentView // open incidents, the worst first, of equals the newest
 	Works  []WorkView     // maintenance under way, then to come
 	Done   []WorkView     // maintenance that is over, newest first
 	Days   []Day          // newest first
@@ -45,7 +45,10 @@ type View struct {
 	Counts []Weight       // what a bad minute counts
 	Tables []Table        // of figures
 	Feeds  []Feed         // to follow, besides those of all
-	Keys   []Key          // what bars look like
+
+	Snippet string // Markdown that shows the badge elsewhere; "" where the page's address is not known
+
+	Keys []Key // what bars look like
 }
 
 // Key is a bar by itself, to say what it means.
@@ -83,7 +86,8 @@ type PartView struct {
 	Cells   []CellView
 	Table   []DayRow
 	ByMonth []Tally
-	Open    []IncidentView
+	Open    []IncidentView // as on the first page
+	Works   []WorkView     // maintenance under way and to come
 	Past    []Span
 }
 
@@ -304,6 +308,17 @@ func worse(a, b string) bool {
 	return slices.Index(order, a) > slices.Index(order, b)
 }
 
+// incidentTones are the tones that incidents have, the worst last.
+var incidentTones = []string{"ok", "info", "minor", "partial", "major"}
+
+// worstFirst puts the worst before the others, since few read further. Of equals
+// the order stays.
+func worstFirst(list []IncidentView) {
+	slices.SortStableFunc(list, func(a, b IncidentView) int {
+		return slices.Index(incidentTones, b.Tone) - slices.Index(incidentTones, a.Tone)
+	})
+}
+
 // IncidentView is an incident as it is shown.
 type IncidentView struct {
 	Incident
@@ -366,9 +381,8 @@ func (w *catalogue) viewOf(p Public, i Incident, root string, most int) Incident
 	if i.Into != "" {
 		v.IntoURL = root + "incidents/" + i.Into + ".html"
 	}
-	order := []string{"ok", "info", "minor", "partial", "major"}
 	for _, u := range i.Updates {
-		if l := w.lookOfPhrase(u.Status); slices.Index(order, l.Tone) > slices.Index(order, v.Worst.Tone) {
+		if l := w.lookOfPhrase(u.Status); slices.Index(incidentTones, l.Tone) > slices.Index(incidentTones, v.Worst.Tone) {
 			v.Worst = l
 		}
 	}

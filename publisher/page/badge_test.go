@@ -66,6 +66,7 @@ func TestBadgesSayHowItIsInWords(t *testing.T) {
 		{"a component's data are missing", "components/dashboard/", "Dashboard", "No data since 10:20 UTC", "unknown", blind()},
 		{"part of a component's data are missing", "components/evaluations/", "Flag evaluations", "No data from some parts", "unknown", partly()},
 		{"a component that was never heard of", "components/webhooks/", "Webhooks", "Not watched yet", "unknown", quiet()},
+		{"all that was ever heard of is well", "", "FeatureSignals", "All systems operational", "ok", newcomer()},
 		{"nothing was measured yet", "", "Acme", "No data yet", "unknown", zero()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -98,6 +99,17 @@ func TestABadgeSaysWhatItsPageSays(t *testing.T) {
 			}
 		}
 	}
+}
+
+// newcomer has a component that nothing was heard of yet.
+func newcomer() templates.Public {
+	p := fine()
+	c := &p.Components[len(p.Components)-1]
+	c.Status = templates.NotWatched
+	for n := range c.Cells {
+		c.Cells[n] = templates.Cell{Region: c.Cells[n].Region, Status: templates.NotWatched}
+	}
+	return p
 }
 
 func partly() templates.Public {

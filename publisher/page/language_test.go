@@ -290,7 +290,7 @@ func saidInHTML(t *testing.T, page string) (texts []string) {
 		t.Fatal(err)
 	}
 	for n := range root.Descendants() {
-		if n.Type == html.TextNode && n.Parent.Data != "script" && n.Parent.Data != "style" {
+		if n.Type == html.TextNode && n.Parent.Data != "script" && n.Parent.Data != "style" && n.Parent.Data != "code" {
 			texts = append(texts, n.Data)
 		}
 		for _, a := range n.Attr {

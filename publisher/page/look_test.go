@@ -67,7 +67,9 @@ func hosted(t *testing.T, state string) (*hosting, string) {
 	files := render(t, p)
 	if state == "stale" {
 		for name, b := range render(t, pagetest.Public(state)) {
-			files[name] = templates.Grey(b)
+			if !templates.Expires(b).IsZero() {
+				files[name] = templates.Grey(b)
+			}
 		}
 	}
 	s := &hosting{files: files}
@@ -95,17 +97,21 @@ var looked = []struct{ name, path string }{
 	{"404", "404.html"},
 }
 
+// see looks at what follows as a screen of a size and a scheme does, which is
+// light, dark, print (on paper) or forced (the colours of the system's own).
 func see(t *testing.T, ctx context.Context, width, height int64, scheme string) {
 	t.Helper()
-	media(t, ctx, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height)); err != nil {
+	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "forced-colors", Value: "none"}}}
+	switch scheme {
+	case "print":
+		media.Media, media.Features[0].Value = "print", "light"
+	case "forced":
+		media.Features[0].Value, media.Features[1].Value = "dark", "active"
+	}
+	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func media(t *testing.T, ctx context.Context, m emulation.SetEmulatedMediaParams) {
-	t.Helper()
-	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, m); err != nil {
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -137,10 +143,24 @@ func TestLook(t *testing.T) {
 				name   string
 				w, h   int64
 				scheme string
-			}{{"390-light", 390, 844, "light"}, {"390-dark", 390, 844, "dark"}, {"1280-light", 1280, 900, "light"}, {"1280-dark", 1280, 900, "dark"}} {
+			}{
+				{"390-light", 390, 844, "light"},
+				{"390-dark", 390, 844, "dark"},
+				{"1280-light", 1280, 900, "light"},
+				{"1280-dark", 1280, 900, "dark"},
+				{"794-print", 794, 1123, "print"},
+				{"390-forced", 390, 844, "forced"},
+				{"390-rtl", 390, 844, "light"},
+				{"1280-rtl", 1280, 900, "light"},
+			} {
 				see(t, ctx, z.w, z.h, z.scheme)
 				if err := chromedp.Do(ctx, chromedp.Navigate(url+"/"+page.path), chromedp.Sleep(50*time.Millisecond)); err != nil {
 					t.Fatal(err)
+				}
+				if strings.HasSuffix(z.name, "rtl") {
+					if _, err := chromedp.Run(ctx, chromedp.Evaluate[any](`document.body.dir = "rtl"`)); err != nil {
+						t.Fatal(err)
+					}
 				}
 				if page.name == "days" {
 					if _, err := chromedp.Run(ctx, chromedp.Evaluate[any](`document.querySelectorAll("details").forEach(d => d.open = true)`)); err != nil {
@@ -298,7 +318,7 @@ func TestInABrowser(t *testing.T) {
 		}
 	}
 	s.files["huge.html"] = render(t, pagetest.Public("huge"))["index.html"]
-	media(t, ctx, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "forced-colors", Value: "active"}}})
+	see(t, ctx, 320, 640, "forced")
 	open("components/api/index.html")
 	if got, want := ask(`getComputedStyle(document.querySelector("figure path")).stroke`), ask(`getComputedStyle(document.body).color`); got != want {
 		t.Errorf("forced colours: a line is %s, want %s as words are", got, want)
@@ -307,8 +327,7 @@ func TestInABrowser(t *testing.T) {
 	if got := ask(`getComputedStyle(document.querySelector(".group > summary"), "::before").borderTopColor`); got != "rgba(0, 0, 0, 0)" {
 		t.Errorf("forced colours: the mark of a closed group is a block, its upper border is %s", got)
 	}
-	see(t, ctx, 718, 1000, "light") // paper, within its margins
-	media(t, ctx, emulation.SetEmulatedMediaParams{Media: "print"})
+	see(t, ctx, 718, 1000, "print") // within the margins of paper
 	for _, page := range []string{"uptime/index.html", "components/api/index.html", "subscribe/index.html"} {
 		open(page)
 		if got := ask(`[...document.querySelectorAll(".scroll")].every(e => !e.checkVisibility() || e.scrollWidth <= e.clientWidth)`); got != "true" {
@@ -321,5 +340,11 @@ func TestInABrowser(t *testing.T) {
 		if wide := wideness(t, ctx); wide > 320 {
 			t.Errorf("%s is %d wide on a small phone", page.name, wide)
 		}
+	}
+	see(t, ctx, 375, 667, "light")
+	open("index.html")
+	longest := `document.querySelectorAll("dd time:not(.l)").forEach(t => t.textContent = "28 September 2026, 13:12 UTC")`
+	if got := ask(`(` + longest + `, [...document.querySelectorAll("dl")].filter(l => l.scrollWidth > l.clientWidth).map(l => l.innerText))`); got != "" {
+		t.Errorf("on a usual phone words leave their card: %s", got)
 	}
 }

@@ -72,6 +72,9 @@ func (c *Channel) Branded(b templates.Brand) *Channel {
 	return c
 }
 
+// Brand gives the looks that the page has, nil for those that are handed in.
+func (c *Channel) Brand() *templates.Brand { return c.brand }
+
 // dress gives what is to be rendered the looks that the page has.
 func (c *Channel) dress(p templates.Public) templates.Public {
 	if c.brand != nil {
