@@ -52,7 +52,7 @@ func marks(c *rules.Config, b Board, r evaluator.Round) []Mark {
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		cell := Cell{f.Component, f.Series.Region}
-		known[cell] = known[cell] || f.Now != evaluator.Unsure
+		known[cell] = known[cell] || f.Now != evaluator.Unsure && r.At.Sub(f.LastSeen) <= sight
 	}
 	if len(plans) > 0 {
 		for cell, s := range b.Senses {

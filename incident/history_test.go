@@ -209,3 +209,36 @@ rules:
 		t.Errorf("of a quarter of an hour the worst counts, got %v", line)
 	}
 }
+
+// What is left in a window of days tells as little of a minute as of how things are
+// now: where a cell says that there are no data, no minute is a good one.
+func TestAMinuteLongAfterTheLastRequestIsNotKnown(t *testing.T) {
+	config := parsed(t, `
+regions: [{code: eu, name: Europe}]
+components: [{id: api, name: API}]
+rules: [{id: budget, component: api, signal: burn_rate, objective: 99.9%, period: 30d, levels: {P3: {burn: ticket}}}]
+`)
+	log := &keeping{memory: memory{judged: map[string][]time.Time{}}}
+	desk, err := incident.NewDesk(t.Context(), incident.Options{
+		Config: config, Log: log, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: func() time.Time { return noon },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go desk.Run(t.Context())
+	cell := incident.Cell{Component: "api", Region: "eu"}
+	for minute := range 120 {
+		at := noon.Add(time.Duration(minute+1) * time.Minute)
+		f := evaluator.Finding{
+			Rule: "budget", Component: "api", Kind: rules.KindBurnRate, Series: telemetry.Series{Service: "api", Region: "eu"}, At: at, Now: evaluator.Good, Seen: true,
+			Recovered: true, LastSeen: noon,
+		}
+		if err := desk.Judge(t.Context(), evaluator.Round{Source: rules.SourceSpans, Lag: time.Minute, Live: true, At: at, Findings: []evaluator.Finding{f}}); err != nil {
+			t.Fatal(err)
+		}
+		known := desk.History().Day(cell, incident.DayOf(noon)).Known.Has(12*60 + minute)
+		if seen := desk.Board().Senses[cell].Sense == incident.SenseSeen; known != seen {
+			t.Fatalf("%d minutes after the last request the cell is seen: %v, and the minute known: %v", minute+1, seen, known)
+		}
+	}
+}
