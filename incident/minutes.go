@@ -110,6 +110,3 @@ func DayOf(at time.Time) int {
 
 // Midnight gives the beginning of a day by its number.
 func Midnight(day int) time.Time { return time.Unix(int64(day)*86400, 0).UTC() }
-
-// minuteOf is which minute of its day holds a time.
-func minuteOf(at time.Time) int { return int(at.Sub(Midnight(DayOf(at))) / time.Minute) }
