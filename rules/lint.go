@@ -627,15 +627,22 @@ func (l *linter) looksAt(w Where, region string) bool {
 	return slices.Contains(codes, region)
 }
 
-// components warns of those of which nothing is known.
+// components warns of those of which nothing is known, and of what they would show
+// and nothing measures.
 func (l *linter) components() {
-	about := map[string]bool{}
+	about := map[string][]string{} // signals
 	for i := range l.Rules {
-		about[l.Rules[i].Component] = true
+		about[l.Rules[i].Component] = append(about[l.Rules[i].Component], l.Rules[i].Signal.String())
 	}
 	for _, c := range l.Components {
-		if !about[c.ID] {
-			l.warn(c.Pos, "no rule is about the component %s: the page would show it as well whatever happens; add a rule, or take it out", c.ID)
+		if len(about[c.ID]) == 0 {
+			l.warn(c.Pos, "no rule is about the component %s: the page would never say how it is; add a rule, or take it out", c.ID)
+			continue
+		}
+		for _, kind := range c.Figures {
+			if !slices.Contains(about[c.ID], kind) {
+				l.warn(c.Pos, "no rule about the component %s has the signal %s: customers would not be shown it; add a rule, or take it out of its figures", c.ID, kind)
+			}
 		}
 	}
 }
