@@ -35,13 +35,6 @@ func (m *Minutes) Has(minute int) bool {
 	return minute >= 0 && minute < PerDay && m[minute/64]&(1<<(minute%64)) != 0
 }
 
-// Add puts a minute into the set.
-func (m *Minutes) Add(minute int) {
-	if minute >= 0 && minute < PerDay {
-		m[minute/64] |= 1 << (minute % 64)
-	}
-}
-
 // Len is how many minutes are in the set.
 func (m *Minutes) Len() int {
 	n := 0
