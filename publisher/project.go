@@ -121,9 +121,9 @@ func (v view) open() []incident.Incident {
 	return slices.DeleteFunc(slices.Clone(v.board.Open), func(i incident.Incident) bool { return !isPublic(i) || !isOpen(i) })
 }
 
-// region gives the public face of a region's code.
+// region gives the public face of a region's code, which may be an alias by now.
 func (v view) region(code string) templates.Region {
-	if r, ok := v.config.Region(code); ok {
+	if r, ok := v.config.Region(v.config.RegionOf(code)); ok {
 		return templates.Region{Code: line(r.Code), Name: line(r.Name)}
 	}
 	return otherRegion

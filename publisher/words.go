@@ -115,7 +115,7 @@ func worst(u incident.Update) []string {
 // is, there is one column, and any region fills it.
 func (v view) all(codes []string) bool {
 	for _, r := range v.config.Regions {
-		if !slices.Contains(codes, r.Code) {
+		if !slices.ContainsFunc(codes, func(code string) bool { return v.config.RegionOf(code) == r.Code }) {
 			return false
 		}
 	}

@@ -92,7 +92,7 @@ func (v view) work(w incident.Work) (out templates.Work, ok bool) {
 		}
 	}
 	for _, r := range v.regions() {
-		if len(w.Regions) == 0 || slices.ContainsFunc(w.Regions, func(code string) bool { return v.name(v.config.RegionOf(code)) == r }) {
+		if len(w.Regions) == 0 || slices.ContainsFunc(w.Regions, func(code string) bool { return v.name(code) == r }) {
 			out.Regions = append(out.Regions, r)
 		}
 	}
