@@ -627,21 +627,20 @@ func (l *linter) looksAt(w Where, region string) bool {
 	return slices.Contains(codes, region)
 }
 
-// components warns of those of which nothing is known, and of what they would show
-// and nothing measures.
+// components warns of those of which nothing is known.
 func (l *linter) components() {
-	about := map[string][]string{} // signals
+	about := map[string]bool{}
 	for i := range l.Rules {
-		about[l.Rules[i].Component] = append(about[l.Rules[i].Component], l.Rules[i].Signal.String())
+		about[l.Rules[i].Component] = true
 	}
 	for _, c := range l.Components {
-		if len(about[c.ID]) == 0 {
-			l.warn(c.Pos, "no rule is about the component %s: the page would never say how it is; add a rule, or take it out", c.ID)
+		if !about[c.ID] {
+			l.warn(c.Pos, "no rule is about the component %s: the page says “Not watched yet” of it until somebody declares an incident about it; add a rule, or take it out", c.ID)
 			continue
 		}
-		for _, kind := range c.Figures {
-			if !slices.Contains(about[c.ID], kind) {
-				l.warn(c.Pos, "no rule about the component %s has the signal %s: customers would not be shown it; add a rule, or take it out of its figures", c.ID, kind)
+		for _, figure := range c.Figures {
+			if !slices.ContainsFunc(l.Rules, func(r Rule) bool { return r.Component == c.ID && r.Signal.String() == figure }) {
+				l.warn(c.Pos, "figures of %s are not measured of the component %s, since no rule of it has that signal: the page would not show them; add a rule, or take it out", figure, c.ID)
 			}
 		}
 	}
