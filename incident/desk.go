@@ -346,7 +346,7 @@ func (d *Desk) round(ctx context.Context, r evaluator.Round) error {
 	}
 	known := d.latest.with(r)
 	in := Input{Config: d.config, Round: &r, Latest: known.findings(r.At.Add(r.Lag)), AsOf: r.At, Known: r.Live}
-	b := Batch{Source: r.Source, Judged: r.At, Turns: d.latest.turns(r), Marks: marks(d.config, d.Board(), r), Readings: readings(d.config, r)}
+	b := Batch{Source: r.Source, Judged: r.At, Turns: d.latest.turns(r), Marks: marks(d.config, d.Board(), d.History(), r), Readings: readings(d.config, r)}
 	at := r.At.Add(r.Lag)
 	if r.Reloaded {
 		b.Judged, at = time.Time{}, r.Now // the minute has been judged, by the rules as they were

@@ -9,8 +9,9 @@
 // To read it: what can happen (event.go), what is known of it (incident.go,
 // board.go, fold.go), what a round of findings calls for (decide.go), what
 // people do (action.go, act.go), what falls due (duty.go), which words go out
-// (speak.go), what there is to do (tasks.go); then the desk (desk.go, log.go,
-// latest.go).
+// (speak.go), what there is to do (tasks.go); what is known of past minutes, and
+// how bad they were (minutes.go, history.go, bout.go), and which maintenance
+// customers were told of (works.go); then the desk (desk.go, log.go, latest.go).
 package incident
 
 import (

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -10,12 +11,35 @@ import (
 	"github.com/featuresignals/tocsin/rules"
 )
 
-// Mark is what is known of one minute of a cell, once it is judged.
+// Mark is what is known of a minute of a cell once it is judged, or of several on
+// end.
 type Mark struct {
 	Cell
 	Minute      time.Time // its beginning
+	Until       time.Time // where it stands for several: their end; zero: it is one
 	Known       bool      // something could be said of it, good or bad
 	Maintenance bool
+	First       bool // nothing was marked of the cell before
+}
+
+// Days yields the days that a mark is about, as DayOf numbers them, and which of
+// their minutes are.
+func (m Mark) Days() iter.Seq2[int, Minutes] {
+	return func(yield func(int, Minutes) bool) {
+		until := m.Until
+		if until.IsZero() {
+			until = m.Minute.Add(time.Minute)
+		}
+		for day := DayOf(m.Minute); ; day++ {
+			begin := Midnight(day)
+			if !begin.Before(until) {
+				return
+			}
+			if !yield(day, Between(int(m.Minute.Sub(begin)/time.Minute), int(until.Sub(begin)/time.Minute))) {
+				return
+			}
+		}
+	}
 }
 
 // Reading is the worst that was measured of a cell in some minutes on end.
@@ -30,10 +54,10 @@ type Reading struct {
 const Step = 15 * time.Minute
 
 // marks says what a round knows of its minute, for each cell of a configured
-// component that is watched. A minute of which nothing is known and that is no
-// maintenance needs no mark but for the first ever of its cell, which findings
-// give.
-func marks(c *rules.Config, b Board, r evaluator.Round) []Mark {
+// component that is watched, and of those before it that were never judged. Of a
+// minute of which nothing is known and that is no maintenance nothing is to be said,
+// but where it is the first ever of its cell.
+func marks(c *rules.Config, b Board, h *History, r evaluator.Round) []Mark {
 	minute := r.At.Add(-time.Minute)
 	var plans []rules.Maintenance // under way
 	for _, m := range c.Maintenance {
@@ -52,22 +76,58 @@ func marks(c *rules.Config, b Board, r evaluator.Round) []Mark {
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		cell := Cell{f.Component, f.Series.Region}
-		known[cell] = known[cell] || f.Now != evaluator.Unsure
+		known[cell] = known[cell] || f.Now != evaluator.Unsure && r.At.Sub(f.LastSeen) <= sight
 	}
-	if len(plans) > 0 {
-		for cell, s := range b.Senses {
-			if _, found := known[cell]; !found && s.Sense != SenseNone && maintained(cell) {
-				known[cell] = false // what is silent meanwhile is under maintenance, too
-			}
+	var all []Mark
+	for cell, s := range b.Senses {
+		if s.Sense == SenseNone || !configured[cell.Component] {
+			continue
+		}
+		if _, found := known[cell]; !found && maintained(cell) {
+			known[cell] = false // what is silent meanwhile is under maintenance, too
+		}
+		if !h.Since(cell).IsZero() {
+			all = append(all, unjudged(c, cell, minute.Add(-r.Skipped), minute)...)
 		}
 	}
-	all := make([]Mark, 0, len(known))
 	for cell, k := range known {
-		if configured[cell.Component] {
-			all = append(all, Mark{Cell: cell, Minute: minute, Known: k, Maintenance: maintained(cell)})
+		since := h.Since(cell)
+		m := Mark{Cell: cell, Minute: minute, Known: k, Maintenance: maintained(cell), First: since.IsZero() || minute.Before(since)}
+		if configured[cell.Component] && (m.Known || m.Maintenance || m.First) {
+			all = append(all, m)
 		}
 	}
-	slices.SortFunc(all, func(a, b Mark) int { return a.compare(b.Cell) })
+	slices.SortFunc(all, func(a, b Mark) int { return cmp.Or(a.compare(b.Cell), a.Minute.Compare(b.Minute)) })
+	return all
+}
+
+// unjudged says which minutes of a cell that nobody judged, or will, were to be
+// maintenance.
+func unjudged(c *rules.Config, cell Cell, from, to time.Time) []Mark {
+	if oldest := Midnight(DayOf(to) - heldDays + 1); from.Before(oldest) {
+		from = oldest // nobody is shown what was before
+	}
+	whole := func(t time.Time) time.Time { return t.Add(time.Minute - 1).Truncate(time.Minute) } // as Span asks of a minute's beginning
+	var all []Mark
+	for _, m := range c.Maintenance {
+		for at := from; at.Before(to); {
+			begin, end, ok := m.Next(at)
+			if !ok || !begin.Before(to) {
+				break
+			}
+			mark := Mark{Cell: cell, Minute: whole(begin), Until: whole(end), Maintenance: m.Covers(cell.Component, cell.Region, begin)}
+			if mark.Minute.Before(from) {
+				mark.Minute = from
+			}
+			if mark.Until.After(to) {
+				mark.Until = to
+			}
+			if mark.Maintenance && mark.Minute.Before(mark.Until) {
+				all = append(all, mark)
+			}
+			at = end
+		}
+	}
 	return all
 }
 
@@ -225,7 +285,12 @@ func (h *History) With(marks []Mark, readings []Reading) *History {
 			}
 		}
 		next.cells[m.Cell] = w
-		w.mark(m)
+		if !m.Known && !m.Maintenance {
+			continue
+		}
+		for day, minutes := range m.Days() {
+			w.mark(m, day, minutes)
+		}
 	}
 	for _, r := range readings {
 		k := lineOf{r.Cell, r.Kind}
@@ -235,9 +300,8 @@ func (h *History) With(marks []Mark, readings []Reading) *History {
 	return next
 }
 
-// mark puts a minute in.
-func (w *watched) mark(m Mark) {
-	day := DayOf(m.Minute)
+// mark puts minutes of a day in.
+func (w *watched) mark(m Mark, day int, minutes Minutes) {
 	if !w.at(day) {
 		return // too long ago
 	}
@@ -245,12 +309,11 @@ func (w *watched) mark(m Mark) {
 	if was := w.days[day-w.first]; was != nil {
 		now = *was
 	}
-	minute := minuteOf(m.Minute)
 	if m.Known {
-		now.Known.Add(minute)
+		now.Known = now.Known.Or(minutes)
 	}
 	if m.Maintenance {
-		now.Maintenance.Add(minute)
+		now.Maintenance = now.Maintenance.Or(minutes)
 	}
 	w.days[day-w.first] = now.count()
 }

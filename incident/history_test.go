@@ -178,7 +178,7 @@ rules:
 		}
 	}
 	mark := func(minute int, region string, known, maintenance bool) incident.Mark {
-		return incident.Mark{Cell: incident.Cell{Component: "api", Region: region}, Minute: noon.Add(time.Duration(minute) * time.Minute), Known: known, Maintenance: maintenance}
+		return incident.Mark{Cell: incident.Cell{Component: "api", Region: region}, Minute: noon.Add(time.Duration(minute) * time.Minute), Known: known, Maintenance: maintenance, First: minute == 0}
 	}
 	want := []incident.Mark{
 		mark(0, "eu", true, false), mark(0, "us", false, false),
@@ -207,5 +207,93 @@ rules:
 	}
 	if line := desk.History().Line(incident.Cell{Component: "api", Region: "eu"}, "error_rate"); len(line) != 1 || line[0].Value != 0.02 {
 		t.Errorf("of a quarter of an hour the worst counts, got %v", line)
+	}
+}
+
+// What nobody judged, since the stop was longer than catch_up, was maintenance where
+// that was planned, and is not known elsewhere.
+func TestMaintenanceInAStopIsMaintenance(t *testing.T) {
+	config := parsed(t, `
+regions: [{code: eu, name: Europe}, {code: us, name: US}]
+components: [{id: api, name: API}, {id: web, name: Web}]
+maintenance:
+  - {id: db, title: Database, components: [api], regions: [us], from: 2026-05-20 23:30, to: 2026-05-21 00:30}
+  - {id: patches, title: Patches, components: [api], weekly: {days: [thu, fri], at: "03:00", for: 1h}}
+rules: [{id: errors, component: api, signal: error_rate, levels: {P1: {above: 5%}}}]
+`)
+	log := &keeping{memory: memory{judged: map[string][]time.Time{}}}
+	desk, err := incident.NewDesk(t.Context(), incident.Options{
+		Config: config, Log: log, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: func() time.Time { return noon },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go desk.Run(t.Context())
+	at := func(day, hour, minute int) time.Time { return time.Date(2026, 5, day, hour, minute, 0, 0, time.UTC) }
+	for _, r := range []evaluator.Round{{At: at(20, 12, 1)}, {At: at(22, 3, 11), Skipped: at(22, 3, 10).Sub(at(20, 12, 1))}} {
+		r.Source, r.Lag, r.Live = rules.SourceSpans, time.Minute, true
+		for _, region := range []string{"eu", "us"} {
+			r.Findings = append(r.Findings, evaluator.Finding{
+				Rule: "errors", Component: "api", Kind: rules.KindErrorRate, Series: telemetry.Series{Service: "api", Region: region}, At: r.At, LastSeen: r.At,
+				Now: evaluator.Good, Seen: true, Recovered: true,
+			})
+		}
+		if err := desk.Judge(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := desk.History()
+	for minute := at(20, 12, 0); minute.Before(at(22, 3, 11)); minute = minute.Add(time.Minute) {
+		day, of := incident.DayOf(minute), minute.Hour()*60+minute.Minute()
+		patches := !minute.Before(at(21, 3, 0)) && minute.Before(at(21, 4, 0)) || !minute.Before(at(22, 3, 0))
+		database := !minute.Before(at(20, 23, 30)) && minute.Before(at(21, 0, 30))
+		for region, want := range map[string]bool{"eu": patches, "us": patches || database} {
+			d := h.Day(incident.Cell{Component: "api", Region: region}, day)
+			if d == nil {
+				d = &incident.Day{}
+			}
+			if d.Maintenance.Has(of) != want {
+				t.Fatalf("%s in %s is maintenance: %v", minute.Format(time.DateTime), region, !want)
+			}
+			if judged := minute.Equal(at(20, 12, 0)) || minute.Equal(at(22, 3, 10)); d.Known.Has(of) != judged {
+				t.Fatalf("%s in %s is known: %v", minute.Format(time.DateTime), region, !judged)
+			}
+		}
+	}
+	if cells := h.Cells(); len(cells) != 2 {
+		t.Errorf("the history has %v", cells)
+	}
+}
+
+// What is left in a window of days tells as little of a minute as of how things are
+// now: where a cell says that there are no data, no minute is a good one.
+func TestAMinuteLongAfterTheLastRequestIsNotKnown(t *testing.T) {
+	config := parsed(t, `
+regions: [{code: eu, name: Europe}]
+components: [{id: api, name: API}]
+rules: [{id: budget, component: api, signal: burn_rate, objective: 99.9%, period: 30d, levels: {P3: {burn: ticket}}}]
+`)
+	log := &keeping{memory: memory{judged: map[string][]time.Time{}}}
+	desk, err := incident.NewDesk(t.Context(), incident.Options{
+		Config: config, Log: log, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: func() time.Time { return noon },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go desk.Run(t.Context())
+	cell := incident.Cell{Component: "api", Region: "eu"}
+	for minute := range 120 {
+		at := noon.Add(time.Duration(minute+1) * time.Minute)
+		f := evaluator.Finding{
+			Rule: "budget", Component: "api", Kind: rules.KindBurnRate, Series: telemetry.Series{Service: "api", Region: "eu"}, At: at, Now: evaluator.Good, Seen: true,
+			Recovered: true, LastSeen: noon,
+		}
+		if err := desk.Judge(t.Context(), evaluator.Round{Source: rules.SourceSpans, Lag: time.Minute, Live: true, At: at, Findings: []evaluator.Finding{f}}); err != nil {
+			t.Fatal(err)
+		}
+		known := desk.History().Day(cell, incident.DayOf(noon)).Known.Has(12*60 + minute)
+		if seen := desk.Board().Senses[cell].Sense == incident.SenseSeen; known != seen {
+			t.Fatalf("%d minutes after the last request the cell is seen: %v, and the minute known: %v", minute+1, seen, known)
+		}
 	}
 }

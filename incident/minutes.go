@@ -35,13 +35,6 @@ func (m *Minutes) Has(minute int) bool {
 	return minute >= 0 && minute < PerDay && m[minute/64]&(1<<(minute%64)) != 0
 }
 
-// Add puts a minute into the set.
-func (m *Minutes) Add(minute int) {
-	if minute >= 0 && minute < PerDay {
-		m[minute/64] |= 1 << (minute % 64)
-	}
-}
-
 // Len is how many minutes are in the set.
 func (m *Minutes) Len() int {
 	n := 0
@@ -110,6 +103,3 @@ func DayOf(at time.Time) int {
 
 // Midnight gives the beginning of a day by its number.
 func Midnight(day int) time.Time { return time.Unix(int64(day)*86400, 0).UTC() }
-
-// minuteOf is which minute of its day holds a time.
-func minuteOf(at time.Time) int { return int(at.Sub(Midnight(DayOf(at))) / time.Minute) }

@@ -84,18 +84,22 @@ func (b Board) works(e Event) Board {
 	case Entered:
 		for m := range list {
 			if m != n && list[m].ID == id && list[m].UnderWay() {
-				list[m].Left = e.At // it was moved while it was under way
+				list[m].leave(e.At) // it was moved while it was under way, or nobody was there to see it end
 			}
 		}
 		w.Entered, w.Left = e.At, time.Time{}
 	case Left:
-		w.Left = e.At
-		if !w.To.IsZero() && w.To.Before(w.Left) {
-			w.Left = w.To // nobody was there to see it end
-		}
+		w.leave(e.At)
 	}
 	b.Works = list
 	return b
+}
+
+// leave ends a stretch, when it was to end at the latest.
+func (w *Work) leave(at time.Time) {
+	if w.Left = at; !w.To.IsZero() && w.To.Before(at) {
+		w.Left = w.To
+	}
 }
 
 // told reports whether customers were told of a stretch.
@@ -113,6 +117,7 @@ func (d *decision) plans(at time.Time) {
 	now := map[string]time.Time{}
 	for _, m := range d.in.Config.Maintenance {
 		plan := maintenancePlan + m.ID
+		d.missedPlans(m, at)
 		if from, to, ok := m.Span(at); ok {
 			now[plan] = from
 			if d.board.Plans[plan] != from {
@@ -136,6 +141,22 @@ func (d *decision) plans(at time.Time) {
 			}
 		}
 		d.say(e)
+	}
+}
+
+// missedPlans tells of stretches that customers read of and that began and ended
+// while nobody was there.
+func (d *decision) missedPlans(m rules.Maintenance, at time.Time) {
+	for _, w := range d.board.Works {
+		if w.ID != m.ID || !w.Entered.IsZero() || w.From.After(at) {
+			continue
+		}
+		from, to, ok := m.Next(w.From)
+		if !ok || !from.Equal(w.From) || to.After(at) {
+			continue // it is no longer planned so, or goes on
+		}
+		d.say(planned(Entered, m, from, to, from))
+		d.say(Event{Kind: Left, At: to, By: Clock, Began: from, Until: to, Plan: maintenancePlan + m.ID})
 	}
 }
 

@@ -79,10 +79,29 @@ func TestMaintenanceIsToldOnceAStretch(t *testing.T) {
 		},
 		{
 			"and no more of them than there are", weekly(", to: 2026-05-27 00:00"),
-			[]string{"05-20 12:00", "05-27 12:00"},
+			[]string{"05-20 12:00", "05-26 02:59"},
 			`2026-05-20 12:00 announced maintenance patches from 2026-05-26 03:00 until 2026-05-26 04:00`,
 		},
 		{"what is over before anybody looks is not told", onceAMonth, []string{"07-01 12:00"}, ""},
+		{
+			"what was told, and lay in a stop, is over", onceAMonth,
+			[]string{"05-28 12:00", "06-12 00:00", "06-12 00:01"},
+			`2026-05-28 12:00 announced maintenance db from 2026-06-10 22:00 until 2026-06-11 01:00
+2026-06-10 22:00 entered maintenance db
+2026-06-11 01:00 left maintenance db`,
+		},
+		{
+			"and is not the one that is under way after it", weekly(""),
+			[]string{"05-20 12:00", "06-02 03:30", "06-02 04:00"},
+			`2026-05-20 12:00 announced maintenance patches from 2026-05-26 03:00 until 2026-05-26 04:00
+2026-05-20 12:00 announced maintenance patches from 2026-06-02 03:00 until 2026-06-02 04:00
+2026-05-26 03:00 entered maintenance patches
+2026-05-26 04:00 left maintenance patches
+2026-06-02 03:30 entered maintenance patches
+2026-06-02 03:30 announced maintenance patches from 2026-06-09 03:00 until 2026-06-09 04:00
+2026-06-02 03:30 announced maintenance patches from 2026-06-16 03:00 until 2026-06-16 04:00
+2026-06-02 04:00 left maintenance patches`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := parsed(t, fmt.Sprintf(plannedYAML, tt.plans))
@@ -134,6 +153,12 @@ func TestAStretchOutlivesItsLines(t *testing.T) {
 	b, _ = passing(moved, b, day(10, 23))
 	if len(b.Works) != 2 || b.Works[0].UnderWay() || !b.Works[1].UnderWay() {
 		t.Errorf("it was moved, and is %+v", b.Works)
+	}
+	// A service that was away until the next one was under way says so, too.
+	weekly := parsed(t, fmt.Sprintf(plannedYAML, `{id: patches, title: Patches, weekly: {days: [wed], at: "22:00", for: 3h}}`))
+	again, _ := passing(weekly, incident.Board{}, day(10, 23), day(17, 23))
+	if w := again.Works[0]; w.UnderWay() || !w.Left.Equal(day(11, 1)) {
+		t.Errorf("the next one is under way, and the first is %+v", w)
 	}
 	// After a hundred days nobody asks any more.
 	b, _ = passing(moved, b, day(12, 0))

@@ -14,10 +14,9 @@ import (
 )
 
 // Prepare makes the delivery that a row asks for out of what is known now, without
-// records of days and figures:
-// judged is the end of the newest judged minute, at the time of asking. A row
-// that asks for what is not there, or is not for others to read, is a mistake of
-// ours, and permanent.
+// records of days and figures: judged is the end of the newest judged minute, at
+// the time of asking. A row that asks for what is not there, or is not for others
+// to read, is a mistake of ours, and permanent.
 func Prepare(c *rules.Config, b incident.Board, r Row, judged, at time.Time) (Delivery, error) {
 	return prepare(c, b, r, at, func() templates.Public { return Project(c, b, judged, at) })
 }

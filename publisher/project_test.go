@@ -217,6 +217,26 @@ func TestAnUndeclaredRegionHasNoName(t *testing.T) {
 	}
 }
 
+// A region that is called otherwise by now is the same in what was said of it, as in
+// its bars: its old code has become an alias.
+func TestARegionKeepsItsIncidentsByAnotherCode(t *testing.T) {
+	c := projectConfig(t)
+	b := broken(seen(), rules.P1, false, "us", "europe")
+	b = b.With(incident.Event{Kind: incident.Resolved, Incident: "INC-2026-0007", Component: "api", At: noon.Add(30 * time.Minute), By: incident.Person("ana")})
+	k := Known{Config: c, Board: b, History: watchedSince(c, noon, 3), Judged: noon.Add(time.Hour)}
+	if p := k.Project(noon); p.Past[0].AllRegions || p.Past[0].Regions[1].Name != "Other regions" {
+		t.Fatalf("before, it was in %v", p.Past[0].Regions)
+	}
+	c.Regions[1].Aliases = []string{"europe"}
+	p := k.Project(noon)
+	if in := p.Past[0].Regions; !p.Past[0].AllRegions || len(in) != 2 || in[1].Name != "Europe" || len(p.Regions) != 2 {
+		t.Errorf("it was in %v", in)
+	}
+	if d := p.Components[0].Cells[1].Record.Days[3]; d.Minutes.Bad[1] != 34 {
+		t.Errorf("its bars say %+v", d)
+	}
+}
+
 func TestFiguresAreRound(t *testing.T) {
 	for _, k := range []struct {
 		u    incident.Update

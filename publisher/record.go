@@ -54,7 +54,7 @@ func (v view) past(h *incident.History, judged time.Time) *past {
 	if h == nil || judged.IsZero() {
 		return nil
 	}
-	column := func(cell incident.Cell) place { return place{cell.Component, v.name(v.config.RegionOf(cell.Region))} }
+	column := func(cell incident.Cell) place { return place{cell.Component, v.name(cell.Region)} }
 	for _, cell := range h.Cells() {
 		p.cells[column(cell)] = append(p.cells[column(cell)], cell)
 		if s, ok := v.board.Senses[cell]; ok && s.Sense == incident.SenseNone {

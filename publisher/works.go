@@ -86,8 +86,13 @@ func (v view) work(w incident.Work) (out templates.Work, ok bool) {
 		}
 	}
 	out.AllComponents = len(out.Components) == len(v.config.Components)
+	for _, id := range w.Components {
+		if _, ok := v.config.Component(id); !ok { // it is gone, and known by its ID as in incidents
+			out.Components = append(out.Components, templates.Component{ID: line(id), Name: v.title(id)})
+		}
+	}
 	for _, r := range v.regions() {
-		if len(w.Regions) == 0 || slices.ContainsFunc(w.Regions, func(code string) bool { return v.name(v.config.RegionOf(code)) == r }) {
+		if len(w.Regions) == 0 || slices.ContainsFunc(w.Regions, func(code string) bool { return v.name(code) == r }) {
 			out.Regions = append(out.Regions, r)
 		}
 	}

@@ -99,6 +99,33 @@ func TestMaintenanceIsShownWithWhatItIs(t *testing.T) {
 	}
 }
 
+// What was worked on and is gone from the configuration is known by its ID, as in
+// incidents.
+func TestMaintenanceOfWhatIsGoneIsShown(t *testing.T) {
+	c := plannedConfig(t, "")
+	b := seen()
+	for n, components := range [][]string{{"old"}, {"old", "eval"}, {"api", "eval", "old"}} {
+		from := noon.AddDate(0, 0, -n-1)
+		for _, e := range []incident.Event{planEvent(incident.Entered, "db", from, from), planEvent(incident.Left, "db", from, from.Add(time.Hour))} {
+			e.Components = components
+			b = b.With(e)
+		}
+	}
+	p := Known{Config: c, Board: b, Judged: noon}.Project(noon)
+	var got []string
+	for _, w := range p.Works {
+		var names []string
+		for _, c := range w.Components {
+			names = append(names, c.ID+"="+c.Name)
+		}
+		got = append(got, fmt.Sprint(names, w.AllComponents))
+	}
+	want := []string{"[old=old] false", "[eval=Evaluations old=old] false", "[api=API eval=Evaluations old=old] true"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+}
+
 func TestOfWhatIsOverFiftyAreShown(t *testing.T) {
 	c := plannedConfig(t, "")
 	b := seen()

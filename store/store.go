@@ -1,6 +1,6 @@
 // Package store keeps what must survive: the events, the deliveries that wait
-// to go out, which minutes were judged, where a verdict turned, the minutes
-// that probes found, who may act and what people did. It is one SQLite file.
+// to go out, which minutes were judged and are known, where a verdict turned, the
+// minutes that probes found, who may act and what people did. It is one SQLite file.
 //
 // An event, the deliveries it calls for and the minute that gave it are written
 // in one transaction that is on the disk before Append comes back, so that a

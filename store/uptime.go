@@ -53,19 +53,21 @@ func mark(ctx context.Context, tx *sql.Tx, marks []incident.Mark) error {
 	}
 	defer first.Close()
 	for _, m := range marks {
-		day := incident.DayOf(m.Minute)
-		minute := int(m.Minute.Sub(incident.Midnight(day)) / time.Minute)
-		one, none := incident.Between(minute, minute+1), incident.Minutes{}
-		known, maintenance := none.Bytes(), none.Bytes()
-		if m.Known {
-			known = one.Bytes()
-		}
-		if m.Maintenance {
-			maintenance = one.Bytes()
-		}
-		_, err := put.ExecContext(ctx, day, m.Component, m.Region, known, maintenance)
-		if err == nil {
+		var err error
+		if m.First {
 			_, err = first.ExecContext(ctx, m.Component, m.Region, nanos(m.Minute))
+		}
+		for day, minutes := range m.Days() {
+			var known, maintenance incident.Minutes
+			if m.Known {
+				known = minutes
+			}
+			if m.Maintenance {
+				maintenance = minutes
+			}
+			if err == nil && (m.Known || m.Maintenance) {
+				_, err = put.ExecContext(ctx, day, m.Component, m.Region, known.Bytes(), maintenance.Bytes())
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("the minute of %s in %q from %s on: %w", m.Component, m.Region, m.Minute.UTC().Format(time.RFC3339), err)

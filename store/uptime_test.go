@@ -15,7 +15,7 @@ import (
 var everything = cmp.Exporter(func(reflect.Type) bool { return true })
 
 func markAt(component, region string, minute time.Time, known, maintenance bool) incident.Mark {
-	return incident.Mark{Cell: incident.Cell{Component: component, Region: region}, Minute: minute, Known: known, Maintenance: maintenance}
+	return incident.Mark{Cell: incident.Cell{Component: component, Region: region}, Minute: minute, Known: known, Maintenance: maintenance, First: true}
 }
 
 // What is read is what the desk has in memory, after each minute, a restart, and a
@@ -35,6 +35,11 @@ func TestWhatIsKnownIsReadAsItWasWritten(t *testing.T) {
 		earlier := minute.Add(-5 * time.Minute) // they lag, and saw more of it
 		probes := incident.Batch{Source: "probes", Judged: earlier.Add(time.Minute), Recorded: minute, Marks: []incident.Mark{markAt("api", "eu", earlier, n%2 == 0, false)}}
 		for _, b := range []incident.Batch{spans, probes} {
+			if n == 15 { // a stop in which there was maintenance, over the year's end
+				long := markAt("api", "eu", begin.Add(2*time.Minute), false, true)
+				long.Until, long.First = begin.Add(15*time.Minute), false
+				b.Marks = append(b.Marks, long)
+			}
 			appendTo(t, db, b)
 			h = h.With(b.Marks, b.Readings)
 		}

@@ -372,3 +372,40 @@ func TestEveryIconDiffersInShape(t *testing.T) {
 		seen[s.body+s.mark] = status
 	}
 }
+
+// Of a month that only a part of is on record nobody can say whether the promise was
+// kept in it: an hour is more of a day than of a month. One in which the record
+// began is all there is of it.
+func TestAPromiseIsJudgedByWholeMonths(t *testing.T) {
+	s, p := load(t), full()
+	p.Rendered = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	p.Components[0].Target = 99.9
+	for name, tt := range map[string]struct {
+		days int
+		want string
+	}{
+		"the oldest month is cut off": {90, "Met so far, Met, Met, –"},
+		"the record began in it":      {80, "Met so far, Met, Missed"},
+	} {
+		var days []DayRecord
+		for n := range tt.days {
+			d := DayRecord{Date: midnight(p.Rendered).AddDate(0, 0, n-tt.days+1), Minutes: Minutes{Good: 1440}}
+			if n == 0 {
+				d.Minutes = Minutes{Good: 1000, Bad: [5]int{440}}
+			}
+			days = append(days, d)
+		}
+		p.Components[0].Record.Days = days
+		page, err := s.Component(p, p.Components[0].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, m := range regexp.MustCompile(`class="verdict">([^<]*)<`).FindAllSubmatch(page, -1) {
+			got = append(got, string(m[1]))
+		}
+		if strings.Join(got, ", ") != tt.want {
+			t.Errorf("%s: the months say %q, want %q", name, strings.Join(got, ", "), tt.want)
+		}
+	}
+}

@@ -297,7 +297,8 @@ func (w *catalogue) table(r Record, weights Weights, today time.Time, root strin
 }
 
 // ofMonths gives a record by calendar month, newest first, beside what is
-// promised of one.
+// promised of one. Of the oldest, which a record of so many days cuts off, nobody
+// can tell whether the promise was kept.
 func (w *catalogue) ofMonths(r Record, weights Weights, target float64, today time.Time) []Tally {
 	var rows []Tally
 	var sum Minutes
@@ -309,12 +310,14 @@ func (w *catalogue) ofMonths(r Record, weights Weights, target float64, today ti
 			continue
 		}
 		t := w.tally(w.month(d.Date), "", sum, weights)
-		if d.Date.UTC().Day() != 1 {
+		part := d.Date.UTC().Day() != 1
+		if part {
 			t.Name = w.say("uptime.from", w.day(d.Date))
 		}
 		if x, ok := sum.Uptime(weights); ok && target > 0 {
 			t.Target = w.promise(target)
 			switch {
+			case part && n == 0 && len(r.Days) >= barDays:
 			case sameMonth(d.Date, today) && x >= target:
 				t.Verdict = w.say("target.sofar")
 			case x >= target:
