@@ -38,6 +38,16 @@ func openChannels(config *rules.Config, set *templates.Set, db *store.DB) ([]pub
 	return out, nil
 }
 
+// looks gives what the page looks like.
+func looks(channels []publisher.Channel) templates.Brand {
+	for _, c := range channels {
+		if c, ok := c.(*page.Channel); ok {
+			return c.Looks()
+		}
+	}
+	return templates.Brand{}
+}
+
 func openChannel(config *rules.Config, c rules.Channel, set *templates.Set, db *store.DB) (publisher.Channel, error) {
 	switch c.Type {
 	case "page":

@@ -72,6 +72,14 @@ func (c *Channel) Branded(b templates.Brand) *Channel {
 	return c
 }
 
+// Looks gives what Branded was given.
+func (c *Channel) Looks() templates.Brand {
+	if c.brand == nil {
+		return templates.Brand{}
+	}
+	return *c.brand
+}
+
 // dress gives what is to be rendered the looks that the page has.
 func (c *Channel) dress(p templates.Public) templates.Public {
 	if c.brand != nil {
