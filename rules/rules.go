@@ -552,9 +552,9 @@ type Page struct {
 	// of the incident in it: P0 … P4. 1 is all of it.
 	Weights [5]float64
 
-	// Places says where its keys stand, for what is wrong with the files and
-	// colours that they name.
-	Places map[string]Pos
+	// At says where logo, dark_logo, css, accent, dark_accent and each of the links
+	// (links/0 …) stand: whether they will do shows when they are opened.
+	At map[string]Pos
 }
 
 // Store is where events and deliveries are kept.

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/page"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/templates"
 )
@@ -27,40 +29,76 @@ func openBrand(config *rules.Config) (templates.Brand, error) {
 		b.Links = append(b.Links, templates.Link{Text: l.Title, Href: l.URL})
 	}
 	var wrong []error
-	told := func(key string, err error) {
+	told := func(key, file string, err error) {
 		if err != nil {
-			wrong = append(wrong, &rules.Error{Pos: page.Places[key], Msg: fmt.Sprintf("%s: %v", key, err)})
+			wrong = append(wrong, lookMistakes(config, key, file, err)...)
 		}
 	}
 	var err error
 	b.Logo, err = readImage(page.Logo)
-	told("logo", err)
+	told("logo", page.Logo, err)
 	b.DarkLogo, err = readImage(page.DarkLogo)
-	told("dark_logo", err)
+	told("dark_logo", page.DarkLogo, err)
 	if page.CSS != "" {
 		css, err := readSmall(page.CSS)
 		if err == nil {
-			if err = templates.CheckCSS(string(css)); err != nil {
-				err = fmt.Errorf("%s: %w", page.CSS, err)
-			}
-			b.CSS = string(css)
+			b.CSS, err = string(css), templates.CheckCSS(string(css))
 		}
-		told("css", err)
+		told("css", page.CSS, err)
 	}
 	if page.Accent != "" {
-		told("accent", templates.CheckAccent(page.Accent, false))
+		told("accent", "", templates.CheckAccent(page.Accent, false))
 	}
 	if page.DarkAccent != "" {
-		told("dark_accent", templates.CheckAccent(page.DarkAccent, true))
+		told("dark_accent", "", templates.CheckAccent(page.DarkAccent, true))
 	}
-	for _, l := range b.Links {
-		told("links", templates.CheckLink(l))
+	for n, l := range b.Links {
+		told(fmt.Sprintf("links/%d", n), "", templates.CheckLink(l))
 	}
 	return b, errors.Join(wrong...)
 }
 
+// lookMistakes gives what is wrong with what a key of the page says. What a file
+// holds is a mistake of the file, and where the file is one of the configuration.
+func lookMistakes(config *rules.Config, key, file string, err error) (all []error) {
+	at, ok := config.Page.At[key]
+	if !ok {
+		at = rules.Pos{File: "page", Line: 1, Col: 1}
+	}
+	key, _, _ = strings.Cut(key, "/")
+	if _, unread := errors.AsType[*unreadable](err); file != "" && !unread {
+		at = rules.Pos{File: file, Line: 1, Col: 1}
+	}
+	parts := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		parts = joined.Unwrap()
+	}
+	for _, part := range parts {
+		msg := part.Error()
+		if e, ok := errors.AsType[*templates.StyleError](part); ok {
+			at.Line, msg = e.Line, e.Msg
+		}
+		all = append(all, &rules.Error{Pos: at, Msg: "the page's " + key + ": " + msg})
+	}
+	return all
+}
+
+// looks gives what the pages among some channels look like. Files that are written
+// anew change it, and not the configuration.
+func looks(channels []publisher.Channel) (all []*templates.Brand) {
+	for _, c := range channels {
+		if c, ok := c.(*page.Channel); ok {
+			all = append(all, c.Brand())
+		}
+	}
+	return all
+}
+
 // mostOfBrand is more than any file of a brand may have.
 const mostOfBrand = 64 << 10
+
+// unreadable says why a file cannot be read at all.
+type unreadable struct{ error }
 
 // readSmall reads a file, and no more of it than is sensible.
 func readSmall(name string) ([]byte, error) {
@@ -70,14 +108,14 @@ func readSmall(name string) ([]byte, error) {
 		if filepath.IsAbs(name) {
 			from = ""
 		}
-		return nil, fmt.Errorf("%w: correct the path%s or leave the key out", err, from)
+		return nil, &unreadable{fmt.Errorf("%w: correct the path%s or leave the key out", err, from)}
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is no file: name a file")
+		return nil, &unreadable{fmt.Errorf("%s is no file: name a file", name)}
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, &unreadable{err}
 	}
 	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, mostOfBrand+1))

@@ -38,16 +38,6 @@ func openChannels(config *rules.Config, set *templates.Set, db *store.DB) ([]pub
 	return out, nil
 }
 
-// looks gives what the page looks like.
-func looks(channels []publisher.Channel) templates.Brand {
-	for _, c := range channels {
-		if c, ok := c.(*page.Channel); ok {
-			return c.Looks()
-		}
-	}
-	return templates.Brand{}
-}
-
 func openChannel(config *rules.Config, c rules.Channel, set *templates.Set, db *store.DB) (publisher.Channel, error) {
 	switch c.Type {
 	case "page":
@@ -110,8 +100,7 @@ func openMails(config *rules.Config, db *store.DB) ([]*email.Channel, error) {
 
 // public is what the public listener serves: the page, and where there are lists
 // of mail the pages to unsubscribe from them.
-func public(config *rules.Config, channels []publisher.Channel) http.Handler {
-	folder := page.Handler(pageFolder(config))
+func public(folder *page.Server, channels []publisher.Channel) http.Handler {
 	folder.Refresh() // what was published before is read before anybody asks for it
 	var mails []*email.Channel
 	for _, c := range channels {

@@ -129,7 +129,7 @@ func (k *keeper) tryReload(ctx context.Context, files reading, why string) error
 	if next.words.Sum() != was.words.Sum() {
 		diff.others = append(diff.others, "templates")
 	}
-	if !diff.differs("page") && !reflect.DeepEqual(looks(next.channels), looks(was.channels)) { // in a file that it names
+	if !diff.differs("page") && !reflect.DeepEqual(looks(next.channels), looks(was.channels)) {
 		diff.others = append(diff.others, "page")
 	}
 	k.logger.Info("the configuration changed, reading what its rules look back on", "why", why)

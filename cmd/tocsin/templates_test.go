@@ -117,7 +117,6 @@ store: {path: "{dir}/tocsin.db"}
 templates: "{dir}/words"
 channels: {status: {type: page, folder: "{dir}/page"}}
 listen: {public: "127.0.0.1:0", private: "127.0.0.1:0"}
-page: {css: "{dir}/own.css"}
 components: [{id: api, name: API}]
 regions: [{code: eu, name: Europe}]
 probes: [{id: api, type: http, every: 1m, targets: {eu: "{target}"}}]
@@ -144,7 +143,6 @@ func TestTemplatesAreReloaded(t *testing.T) {
 	}
 	says := func(words string) string { return strings.Replace(layout.Text, `{{t "foot.utc"}}`, words, 1) }
 	write(t, dir+"/words/layout.html", says("The first words."))
-	write(t, dir+"/own.css", "h1 { letter-spacing: 1px }")
 
 	log := &journalOfLines{}
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "serve", "--config", dir+"/tocsin.yaml")
@@ -188,7 +186,4 @@ func TestTemplatesAreReloaded(t *testing.T) {
 	}
 	write(t, dir+"/words/layout.html", says("Right again."))
 	eventually("the mended words on the page", page("Right again."))
-
-	write(t, dir+"/own.css", "h1 { letter-spacing: 2px }")
-	eventually("the other style on the page", page("letter-spacing: 2px"))
 }
