@@ -248,6 +248,8 @@ type Update struct {
 	Inside     bool      `json:"inside,omitzero"`      // for channels such as the tracker; customers do not read it
 	PostMortem time.Time `json:"post_mortem,omitzero"` // resolved: by when the post-mortem is due
 	Into       ID        `json:"into,omitzero"`        // TrendMerged: the incident that goes on
+
+	Ended time.Time `json:"-"` // resolved: when the incident ended; the fold knows, and an incident may come back
 }
 
 // Task is something to do on an incident: a step of a checklist as it was when

@@ -263,6 +263,7 @@ func (i Incident) moved(e Event) Incident {
 // updated applies words that go out.
 func (i Incident) updated(e Event) Incident {
 	u := *e.Update
+	u.Ended = i.Resolved
 	if u.Inside {
 		i.Updates = append(slices.Clip(i.Updates), u)
 		return i

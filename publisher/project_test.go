@@ -162,6 +162,40 @@ func TestABreachThatCameBackBeganWhenItCameBack(t *testing.T) {
 	}
 }
 
+// Feeds promise that an entry never changes. When an incident comes back, and is
+// over for a second time, its first end stays what it was.
+func TestWhatWasSaidOfAnEndStays(t *testing.T) {
+	is := func(b incident.Board, kind incident.Kind, at time.Time) incident.Board {
+		return b.With(incident.Event{Kind: kind, Incident: "INC-2026-0007", Component: "api", At: at})
+	}
+	over := func(b incident.Board, number int, at time.Time) incident.Board {
+		u := incident.Update{Number: number, State: incident.StateResolved, Severity: rules.P1, Trend: incident.TrendOver, Said: at.Add(time.Minute), AsOf: at}
+		b = is(b, incident.Resolved, at)
+		return b.With(incident.Event{Kind: incident.Updated, Incident: "INC-2026-0007", Update: &u, At: u.Said})
+	}
+	config := projectConfig(t)
+	ended := func(b incident.Board) (all []string) {
+		p := Project(config, b, noon.Add(time.Hour), noon.Add(time.Hour))
+		for _, i := range append(p.Incidents, p.Past...) {
+			for _, u := range i.Updates {
+				if u.Trend == "over" {
+					all = append(all, templates.Post{Page: p, Incident: i, Update: u}.Ended().Format("15:04"))
+				}
+			}
+		}
+		return all
+	}
+	b := over(broken(seen(), rules.P1, false, "eu"), 2, noon.Add(10*time.Minute))
+	first := fmt.Sprint(ended(b))
+	b = is(b, incident.Reopened, noon.Add(20*time.Minute))
+	if again := fmt.Sprint(ended(b)); first != "[12:10]" || again != first {
+		t.Errorf("it ended at %s, and since it came back at %s: want 12:10", first, again)
+	}
+	if twice := fmt.Sprint(ended(over(b, 3, noon.Add(40*time.Minute)))); twice != "[12:40 12:10]" {
+		t.Errorf("the two ends are %s, want 12:40 and 12:10", twice)
+	}
+}
+
 func TestWhatIsNotSeenIsNeitherGreenNorRed(t *testing.T) {
 	c := projectConfig(t)
 	sensed := func(b incident.Board, s incident.Sense) incident.Board {

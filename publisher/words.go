@@ -129,7 +129,7 @@ func (v view) update(i incident.Incident, u incident.Update) templates.Update {
 		Integrity: integrity(u.Integrity), Text: templates.Paragraphs(u.Text),
 		Figure: figure(u), Trend: string(u.Trend), Calm: u.Calm, Watching: u.Watching,
 		Said: u.Said, AsOf: u.AsOf, Blind: u.Blind, Late: u.Late, Next: u.Next, Every: u.Every,
-		PostMortem: u.PostMortem, Into: v.into(u.Into),
+		Ended: u.Ended, PostMortem: u.PostMortem, Into: v.into(u.Into),
 	}
 	for _, id := range slices.Concat(u.Also, v.merged(i, u.Said)) {
 		if name := v.title(id); !slices.Contains(out.Also, name) {

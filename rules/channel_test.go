@@ -133,6 +133,7 @@ var channelMistakes = []mistakeTest{
 	{"a tracker that hears of nothing", "channels: {«t»: {type: tracker, token_file: x, repository: a/b}}", "or name it under a severity's channels"},
 
 	// templates
+	{"a picture on the web", "page: {logo: «\"https://cdn.example.com/logo.svg\"»}", "want a file on this machine, as in /etc/tocsin/logo.svg"},
 	{"templates that are nowhere", "templates: «\" \"»", "want a path, as in /etc/tocsin/templates"},
 }
 

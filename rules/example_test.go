@@ -152,7 +152,7 @@ func TestTheDocumentationIsTrue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"docs/rules.md", "docs/webhooks.md", "docs/slack.md", "docs/email.md", "docs/tracker.md"} {
+	for _, name := range []string{"README.md", "docs/page.md", "docs/rules.md", "docs/webhooks.md", "docs/slack.md", "docs/email.md", "docs/tracker.md"} {
 		body, err := os.ReadFile("../" + name)
 		if err != nil {
 			t.Fatal(err)

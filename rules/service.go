@@ -74,6 +74,8 @@ func (v value) path(to *string, example string) {
 	case !ok:
 	case strings.TrimSpace(s) == "":
 		v.mistake("want a path, as in %s; found %q", example, s)
+	case strings.Contains(s, "://"):
+		v.mistake("want a file on this machine, as in %s; found the address %q", example, shorten(s))
 	default:
 		*to = s
 	}

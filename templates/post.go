@@ -227,10 +227,12 @@ func (p Post) Until() time.Time {
 
 // Ended gives when a resolved incident ended.
 func (p Post) Ended() time.Time {
-	if p.Incident.Resolved.IsZero() {
-		return p.Update.Said
+	for _, end := range []time.Time{p.Update.Ended, p.Incident.Resolved} {
+		if !end.IsZero() {
+			return end
+		}
 	}
-	return p.Incident.Resolved
+	return p.Update.Said
 }
 
 // Lasted gives how long a resolved incident lasted.

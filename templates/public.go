@@ -240,6 +240,7 @@ type Update struct {
 	Late       bool
 	Next       time.Time
 	Every      time.Duration
+	Ended      time.Time // resolved: when the incident ended, at that time: it may have come back
 	PostMortem time.Time // resolved: by when the post-mortem is due; zero: none is promised
 	Into       string    // "merged": ID of the incident that it goes on as; "" if customers cannot read of that one
 }

@@ -54,7 +54,7 @@ func TestTheServersOfTheDocumentationServeThePage(t *testing.T) {
 			args: func(config string) []string { return []string{"-c", config, "-p", dir, "-e", "stderr"} },
 			text: func(addr, behind string) string {
 				folder := replace(blocks("nginx")[1], "listen 80;", "listen "+behind+";", published, dir+"/page")
-				proxy := replace(blocks("nginx")[0], "listen 443 ssl;", "listen "+addr+";", "http2 on;", "", "/var/cache/nginx/status", dir+"/cache", "127.0.0.1:8080", behind)
+				proxy := replace(blocks("nginx")[0], "listen 443 ssl;", "listen "+addr+";", "http2 on;", "", "  ssl_certificate /etc/ssl/status.example.com.pem;\n", "", "  ssl_certificate_key /etc/ssl/status.example.com.key;\n", "", "/var/cache/nginx/status", dir+"/cache", "127.0.0.1:8080", behind)
 				return fmt.Sprintf("daemon off; master_process off; pid %s/pid; error_log stderr; events {}\nhttp { access_log off;\n%s%s}\n", dir, folder, proxy)
 			},
 		},
