@@ -40,6 +40,10 @@ func checkPage(name string, page []byte) error {
 	return nil
 }
 
+// IsPage reports whether something begins as pages do, in all versions that there
+// were.
+func IsPage(b []byte) bool { return pageStart.Match(b) }
+
 // Expires gives until when a page that Index, IncidentPage or History made is
 // valid. It is zero for a page that never grows stale, and for what is not a
 // page.

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/featuresignals/tocsin/templates"
 )
 
 // A folder holds whole versions of the page, each complete before anybody can
@@ -72,6 +74,7 @@ type publishing struct {
 	now   string   // name of the version that is current; "" if none is
 	base  string   // name of the version that files are taken over from; "" if there is none
 	has   Manifest // of base
+	old   bool     // there is none, but the page of a release before there were versions
 	files map[string][]byte
 	m     Manifest
 }
@@ -170,6 +173,8 @@ func (p *publishing) lookAround() (err error) {
 			return nil
 		}
 	}
+	b, err := p.root.ReadFile(fileIndex)
+	p.old = err == nil && templates.IsPage(b) // else it is of somebody else, who keeps it
 	return nil
 }
 
@@ -272,7 +277,7 @@ func (p *publishing) carryOver() error {
 		}
 		p.files[name], p.m.Files[name] = b, e
 	}
-	if p.base == "" {
+	if p.old {
 		p.takeOld()
 	}
 	p.m.Version = p.m.version()
@@ -361,7 +366,7 @@ func (p *publishing) makeVersion(ctx context.Context) error {
 		return err
 	}
 	p.point("switched")
-	if p.base == "" {
+	if p.old {
 		p.removeOld()
 	}
 	p.now = name

@@ -420,6 +420,9 @@ func TestAnOldFolderIsTakenOver(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.WriteFile(filepath.Join(folder, fileIndex), []byte("<!doctype html>\n<html lang=\"en\" class=\"fresh\">"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	c := New("status", folder, load(t))
 	for n := range 2 {
 		pub(t, c, minutesOn(p0(), n))
@@ -437,6 +440,28 @@ func TestAnOldFolderIsTakenOver(t *testing.T) {
 	slices.Sort(left)
 	if want := []string{".lock", "current", "favicon.ico", "incidents/note.txt"}; !slices.Equal(left, want) {
 		t.Errorf("beside the versions there are %v, want %v: what Tocsin wrote is gone, and what it did not is not", left, want)
+	}
+}
+
+// TestTheSiteOfSomebodyElseStays: whoever names the folder of another web site for
+// the page, by mistake or to have both, does not lose it.
+func TestTheSiteOfSomebodyElseStays(t *testing.T) {
+	folder := t.TempDir()
+	for _, name := range []string{"index.html", "history/index.html", "history.atom", "summary.json", "incidents/INC-2020-0001.html"} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(folder, name)), 0o755), os.WriteFile(filepath.Join(folder, name), []byte("<!doctype html><title>Shop"), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := tree(t, folder)
+	pub(t, New("status", folder, load(t)), p0())
+	after := tree(t, folder)
+	for name, was := range before {
+		if after[name] != was {
+			t.Errorf("%s is %q, and was %q", name, after[name], was)
+		}
+	}
+	if _, there := visible(t, folder)["incidents/INC-2020-0001.html"]; there {
+		t.Error("a page of theirs is published as one of ours")
 	}
 }
 
