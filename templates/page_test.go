@@ -295,3 +295,28 @@ func TestEveryIconDiffersInShape(t *testing.T) {
 		seen[s.body+s.mark] = status
 	}
 }
+
+// A quarter with more incidents than one page can hold takes the whole page down:
+// what cannot be rendered is not published.
+func TestTheHistoryListsNoMoreThanItCanHold(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		incidents []int // by month, the newest first
+		want      int   // months in full
+	}{
+		{"none", nil, 0},
+		{"a few", []int{1, 0, 3, 4}, 3},
+		{"two months", []int{1, 2}, 2},
+		{"a bad month is in full, and is the only one", []int{900, 2, 3}, 1},
+		{"a bad month before is on its own page", []int{3, 900, 2}, 1},
+		{"as many as there may be", []int{200, 200, 100}, 3},
+	} {
+		var all []Month
+		for _, n := range c.incidents {
+			all = append(all, Month{Incidents: make([]Span, n)})
+		}
+		if got := len(inFull(all)); got != c.want {
+			t.Errorf("%s: %d months are in full, want %d", c.name, got, c.want)
+		}
+	}
+}
