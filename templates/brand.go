@@ -20,6 +20,12 @@ const (
 	maxCSS   = 32 << 10
 )
 
+// An image has at most so many pixels. It is shown much smaller.
+const (
+	WidestImage  = 1000
+	HighestImage = 400
+)
+
 // imageData is what an image of a page may be: drawn or painted, and as a part of
 // the page. An SVG in an <img> runs no script and fetches nothing.
 var imageData = regexp.MustCompile(`^data:image/(?:svg\+xml|png|webp);base64,([A-Za-z0-9+/]+={0,2})$`)
@@ -34,8 +40,8 @@ func CheckImage(i Image) error {
 		return errors.New("the image is no data: address of an SVG, PNG or WebP in base64: only those are shown")
 	case len(m[1]) > base64.StdEncoding.EncodedLen(maxImage):
 		return fmt.Errorf("the image is larger than %d kB: the page is to arrive at once on a bad connection, so make it smaller", maxImage>>10)
-	case i.Width < 0 || i.Height < 0 || i.Width > 1000 || i.Height > 400:
-		return fmt.Errorf("the image is %d × %d pixels: want at most 1000 × 400", i.Width, i.Height)
+	case i.Width < 0 || i.Height < 0 || i.Width > WidestImage || i.Height > HighestImage:
+		return fmt.Errorf("the image is %d × %d pixels: want at most %d × %d", i.Width, i.Height, WidestImage, HighestImage)
 	}
 	if _, err := base64.StdEncoding.DecodeString(m[1]); err != nil {
 		return fmt.Errorf("the image is not base64: %w", err)

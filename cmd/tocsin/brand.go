@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -103,7 +104,11 @@ type unreadable struct{ error }
 func readSmall(name string) ([]byte, error) {
 	info, err := os.Stat(name) // first: opening a pipe would wait for its writer
 	if err != nil {
-		return nil, &unreadable{fmt.Errorf("%w: correct the path, which counts from the folder that tocsin was started in, or leave the key out", err)}
+		from := ", which counts from the folder that tocsin was started in,"
+		if filepath.IsAbs(name) {
+			from = ""
+		}
+		return nil, &unreadable{fmt.Errorf("%w: correct the path%s or leave the key out", err, from)}
 	}
 	if !info.Mode().IsRegular() {
 		return nil, &unreadable{fmt.Errorf("%s is no file: name a file", name)}
@@ -153,6 +158,9 @@ func drawing(content []byte) (templates.Image, error) {
 	width, height := pixels(svg.Width, box[2]), pixels(svg.Height, box[3])
 	if width == 0 || height == 0 {
 		return templates.Image{}, errors.New("the SVG does not say how large it is: give it a width and a height, or a viewBox")
+	}
+	if shrink := max(float64(width)/templates.WidestImage, float64(height)/templates.HighestImage); shrink > 1 { // a drawing has no pixels of its own
+		width, height = max(1, int(float64(width)/shrink)), max(1, int(float64(height)/shrink))
 	}
 	return templates.Image{Data: "data:image/svg+xml;base64,", Width: width, Height: height}, nil
 }

@@ -17,8 +17,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/featuresignals/tocsin/templates"
 )
 
 // A folder holds whole versions of the page, each complete before anybody can
@@ -39,6 +37,7 @@ const (
 	linkBeside   = ".current.new"
 	building     = versionsName + "/.new"
 	leaving      = versionsName + "/.old-"
+	oldMark      = "tocsin.json" // of a folder that a release before there were versions wrote
 )
 
 // Of older versions the newest ones are kept, and those that were current a
@@ -173,8 +172,8 @@ func (p *publishing) lookAround() (err error) {
 			return nil
 		}
 	}
-	b, err := p.root.ReadFile(fileIndex)
-	p.old = err == nil && templates.IsPage(b) // else it is of somebody else, who keeps it
+	info, err := p.root.Lstat(oldMark)
+	p.old = err == nil && info.Mode().IsRegular() // else what is there is of somebody else, who keeps it
 	return nil
 }
 
@@ -307,7 +306,7 @@ func (p *publishing) takeOld() {
 // that is still pointed at the folder itself says so at once, where it would show
 // an old page for ever.
 func (p *publishing) removeOld() {
-	names := []string{"index.html", "history/index.html", "history.atom", "summary.json", "tocsin.json"}
+	names := []string{"index.html", "history/index.html", "history.atom", "summary.json"}
 	if entries, err := fs.ReadDir(p.root.FS(), "incidents"); err == nil {
 		for _, e := range entries {
 			if name := "incidents/" + e.Name(); oldPage.MatchString(name) {
@@ -315,7 +314,7 @@ func (p *publishing) removeOld() {
 			}
 		}
 	}
-	for _, name := range append(names, "incidents", "history") { // the folders if nothing else is in them
+	for _, name := range append(names, "incidents", "history", oldMark) { // the folders if nothing else is in them
 		if info, err := p.root.Lstat(name); err == nil && (info.Mode().IsRegular() || info.IsDir()) {
 			_ = p.root.Remove(name)
 		}

@@ -11,7 +11,10 @@ import (
 )
 
 // expiry is until when a file is valid, and up to when its data go.
-type expiry struct{ until, checked time.Time }
+type expiry struct {
+	until, checked time.Time
+	stale          string // the manifest's
+}
 
 // before reports whether now is past it. A page that speaks of what is to come was
 // made by a clock that was ahead: nothing is judged until it gets there again.
@@ -23,10 +26,13 @@ func (e expiry) before(now time.Time) bool {
 // right by every day.
 func isAhead(checked, now time.Time) bool { return checked.Sub(now) > time.Minute }
 
-// words say that it is over.
+// words say that it is over, in the language of the page.
 func (e expiry) words() string {
-	return "No fresh data since " + cmp.Or(e.checked, e.until).UTC().Format("15:04 UTC")
+	return strings.ReplaceAll(cmp.Or(e.stale, english), "{0}", cmp.Or(e.checked, e.until).UTC().Format("15:04"))
 }
+
+// english says it to programs, and where a manifest holds no words for it.
+const english = "No fresh data since {0} UTC"
 
 // greys reports whether a file says how things are now, and so has to say
 // something else once nobody knows any more. Feeds, the calendar, the incidents
@@ -70,6 +76,7 @@ func greyStatus(content []byte, e expiry) []byte {
 	if json.Unmarshal(content, &s) != nil || s.Page == nil {
 		return content
 	}
+	e.stale = english
 	s.Status.Description = e.words()
 	b, err := encode(s)
 	if err != nil {

@@ -109,9 +109,9 @@ func newContent(name string, b []byte) *content {
 func expires(name string, content []byte, m Manifest) expiry {
 	switch {
 	case isPage(name):
-		return expiry{templates.Expires(content), m.CheckedAt}
+		return expiry{templates.Expires(content), m.CheckedAt, m.Stale}
 	case greys(name):
-		return expiry{m.ValidUntil, m.CheckedAt}
+		return expiry{m.ValidUntil, m.CheckedAt, m.Stale}
 	default:
 		return expiry{}
 	}

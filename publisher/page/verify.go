@@ -152,7 +152,7 @@ func open(ctx context.Context, where string) (place, error) {
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return place{}, err
+		return place{}, fmt.Errorf("%w: name a folder, or an address that begins with https:// or http://", err)
 	}
 	get := func(name string) ([]byte, error) {
 		f, err := root.Open(name)

@@ -73,6 +73,7 @@ func TestAPublishedPageIsVerified(t *testing.T) {
 	}
 	for where, want := range map[string]string{
 		filepath.Join(copied, "nowhere"): "no such file",
+		"status.example.com":             "name a folder, or an address that begins with https://",
 		t.TempDir():                      "is this where a page is published?",
 		web.URL + "/nowhere":             "is this where a page is published?",
 		"http://127.0.0.1:1":             "is this where a page is published?",
