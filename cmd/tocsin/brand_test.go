@@ -60,7 +60,7 @@ func TestWhatThePageLooksLikeIsReadFromFiles(t *testing.T) {
 		{"no picture", rules.Page{Logo: file("logo.txt", "logo")}, "neither a PNG nor an SVG"},
 		{"a drawing of no size", rules.Page{DarkLogo: file("bare.svg", `<svg xmlns="http://www.w3.org/2000/svg"/>`)}, "how large it is"},
 		{"a picture that is too heavy", rules.Page{Logo: file("heavy.svg", strings.Replace(svg, "h9v9z", strings.Repeat("h9v9z", 9000), 1))}, "larger than"},
-		{"a style sheet that loads from elsewhere", rules.Page{CSS: file("bad.css", "@import url(https://x.example/a.css);")}, "bad.css: line 1: @import"},
+		{"a style sheet that loads from elsewhere", rules.Page{CSS: file("bad.css", "@import url(https://x.example/a.css);")}, "bad.css:1:1: the page's css: @import"},
 		{"a colour that cannot be read", rules.Page{Accent: "#cccccc"}, "contrast"},
 		{"one that cannot be read in the dark", rules.Page{DarkAccent: "#222222"}, "contrast"},
 	} {
