@@ -54,7 +54,7 @@ func child(path string) {
 			},
 			Judged: mark.Add(time.Minute), Recorded: mark,
 			Turns:    []incident.Turn{{Minute: mark.Add(time.Minute), Rule: "api-errors", Service: "api", Region: "eu", Now: evaluator.Bad}},
-			Marks:    []incident.Mark{{Cell: incident.Cell{Component: "api", Region: "eu"}, Minute: mark, Known: true}},
+			Marks:    []incident.Mark{{Cell: incident.Cell{Component: "api", Region: "eu"}, Minute: mark, Known: true, First: n == 1}},
 			Readings: []incident.Reading{{Cell: incident.Cell{Component: "api", Region: "eu"}, Kind: "p99", Step: mark.Truncate(incident.Step), Value: float64(n)}},
 		})
 		if err == nil {

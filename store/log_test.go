@@ -17,7 +17,7 @@ import (
 // emptyFields names the fields of a struct that have their zero value.
 func emptyFields(v any) (names []string) {
 	for f, value := range reflect.ValueOf(v).Fields() {
-		if value.IsZero() {
+		if value.IsZero() && f.Tag.Get("json") != "-" { // what is not kept is worked out anew
 			names = append(names, f.Name)
 		}
 	}

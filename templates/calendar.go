@@ -36,6 +36,10 @@ const (
 	pastDays   = 14
 	pastMonths = 24 // that are listed though nothing happened
 	newMonths  = 3  // in full on the first page of the history
+
+	// mostInFull is how many incidents the months after the newest may bring there: a
+	// page of 1,400 is too large to be published, and nothing is without it.
+	mostInFull = 500
 )
 
 // now gives the time that a page speaks from.

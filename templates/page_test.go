@@ -401,11 +401,38 @@ func TestAPromiseIsJudgedByWholeMonths(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, m := range regexp.MustCompile(`class="verdict">([^<]*)<`).FindAllSubmatch(page, -1) {
-			got = append(got, string(m[1]))
+		_, months, _ := strings.Cut(string(page), `id="months"`)
+		months, _, _ = strings.Cut(months, "</table>")
+		for _, m := range regexp.MustCompile(`<td>([^<]*)</td></tr>`).FindAllStringSubmatch(months, -1) {
+			got = append(got, m[1])
 		}
 		if strings.Join(got, ", ") != tt.want {
 			t.Errorf("%s: the months say %q, want %q", name, strings.Join(got, ", "), tt.want)
+		}
+	}
+}
+
+// A quarter with more incidents than one page can hold takes the whole page down:
+// what cannot be rendered is not published.
+func TestTheHistoryListsNoMoreThanItCanHold(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		incidents []int // by month, the newest first
+		want      int   // months in full
+	}{
+		{"none", nil, 0},
+		{"a few", []int{1, 0, 3, 4}, 3},
+		{"two months", []int{1, 2}, 2},
+		{"a bad month is in full, and is the only one", []int{900, 2, 3}, 1},
+		{"a bad month before is on its own page", []int{3, 900, 2}, 1},
+		{"as many as there may be", []int{200, 200, 100}, 3},
+	} {
+		var all []Month
+		for _, n := range c.incidents {
+			all = append(all, Month{Incidents: make([]Span, n)})
+		}
+		if got := len(inFull(all)); got != c.want {
+			t.Errorf("%s: %d months are in full, want %d", c.name, got, c.want)
 		}
 	}
 }

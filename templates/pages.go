@@ -139,9 +139,21 @@ func (s *Set) History(p Public) ([]byte, error) {
 	v.Icon = icon(m.headline(p).Look)
 	v.PageTitle = m.title(m.say("history.title"))
 	all := m.months(p)
-	v.Months = all[:min(newMonths, len(all))]
+	v.Months = inFull(all)
 	v.Years = years(all)
 	return m.set.page("history.html", v)
+}
+
+// inFull gives the months that the history begins with, as far as there is room.
+func inFull(all []Month) []Month {
+	n, incidents := 0, 0
+	for n < min(newMonths, len(all)) {
+		if incidents += len(all[n].Incidents); n > 0 && incidents > mostInFull {
+			break
+		}
+		n++
+	}
+	return all[:n]
 }
 
 // years puts the months under their years.

@@ -130,14 +130,22 @@ func readImage(name string) (templates.Image, error) {
 	if err != nil {
 		return templates.Image{}, err
 	}
-	var i templates.Image
-	if c, err := png.DecodeConfig(bytes.NewReader(content)); err == nil {
-		i = templates.Image{Data: "data:image/png;base64,", Width: c.Width, Height: c.Height}
-	} else if i, err = drawing(content); err != nil {
-		return templates.Image{}, err
+	c, err := png.DecodeConfig(bytes.NewReader(content))
+	isPNG := err == nil
+	i := templates.Image{Data: "data:image/png;base64,", Width: c.Width, Height: c.Height}
+	if !isPNG {
+		if i, err = drawing(content); err != nil {
+			return templates.Image{}, err
+		}
 	}
 	i.Data += base64.StdEncoding.EncodeToString(content)
-	return i, templates.CheckImage(i)
+	if err := templates.CheckImage(i); err != nil || !isPNG {
+		return i, err
+	}
+	if _, err := png.Decode(bytes.NewReader(content)); err != nil { // of a size that is known to be small
+		return i, fmt.Errorf("the PNG is not whole: %w: copy it again", err)
+	}
+	return i, nil
 }
 
 // drawing gives the size of an SVG: what it says itself, or its view box.

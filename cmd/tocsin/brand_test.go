@@ -58,9 +58,10 @@ func TestWhatThePageLooksLikeIsReadFromFiles(t *testing.T) {
 		{"no such file", rules.Page{Logo: filepath.Join(dir, "none.svg")}, "correct the path"},
 		{"a folder", rules.Page{Logo: dir}, "name a file"},
 		{"no picture", rules.Page{Logo: file("logo.txt", "logo")}, "neither a PNG nor an SVG"},
+		{"a picture that was cut off", rules.Page{Logo: file("half.png", raster.String()[:raster.Len()-20])}, "the PNG is not whole: "},
 		{"a drawing of no size", rules.Page{DarkLogo: file("bare.svg", `<svg xmlns="http://www.w3.org/2000/svg"/>`)}, "how large it is"},
 		{"a picture that is too heavy", rules.Page{Logo: file("heavy.svg", strings.Replace(svg, "h9v9z", strings.Repeat("h9v9z", 9000), 1))}, "larger than"},
-		{"a style sheet that loads from elsewhere", rules.Page{CSS: file("bad.css", "@import url(https://x.example/a.css);")}, "bad.css:1:1"},
+		{"a style sheet that loads from elsewhere", rules.Page{CSS: file("bad.css", "@import url(https://x.example/a.css);")}, "bad.css:1:1: the page's css: @import"},
 		{"a colour that cannot be read", rules.Page{Accent: "#cccccc"}, "contrast"},
 		{"one that cannot be read in the dark", rules.Page{DarkAccent: "#222222"}, "contrast"},
 	} {

@@ -241,8 +241,11 @@ func (h *health) alive(w http.ResponseWriter, r *http.Request) {
 func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 	rep := h.report(r.Context())
 	for _, l := range h.keeper.force.Load().loops {
-		if age := h.age(l.Name); age > l.Lag+staleAfter {
+		switch age := h.age(l.Name); {
+		case age > l.Lag+staleAfter:
 			rep.Wanting = append(rep.Wanting, "the newest judged minute of "+l.Name+" is "+age.Round(time.Second).String()+" old")
+		case age < -time.Minute: // the clock was wrong, and has been put right
+			rep.Wanting = append(rep.Wanting, "the newest judged minute of "+l.Name+" is "+(-age).Round(time.Second).String()+" ahead of the clock: nothing is judged until then")
 		}
 	}
 	if until := h.keeper.force.Load().shown.ValidUntil(); !until.IsZero() && time.Now().After(until) {

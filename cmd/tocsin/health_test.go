@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/featuresignals/tocsin/evaluator"
 	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/publisher"
 	"github.com/featuresignals/tocsin/publisher/page"
@@ -120,6 +123,30 @@ func TestReadyTellsOfAPageThatIsPastItsTime(t *testing.T) {
 		up.shown.Refresh()
 		if got := ask(); !strings.Contains(got, want) {
 			t.Errorf("with a page until %s: %s", until, got)
+		}
+	}
+}
+
+// A clock that was ahead and is put right leaves minutes that were judged before
+// they came: until they do, nothing is.
+func TestReadyTellsOfAClockThatWasAhead(t *testing.T) {
+	s := serviceFor(t)
+	config := s.keeper.force.Load().config
+	for ahead, good := range map[time.Duration]bool{30 * time.Second: true, time.Hour: false} {
+		desk, err := incident.NewDesk(t.Context(), incident.Options{
+			Config: config, Log: s.keeper.db, Logger: s.keeper.logger, Judged: map[string]time.Time{rules.SourceProbes: time.Now().Add(ahead)},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		up := *s.keeper.force.Load().setup
+		k := &keeper{db: s.keeper.db, logger: s.keeper.logger, desk: desk}
+		k.force.Store(&standing{setup: &up, since: time.Now(), loops: []*evaluator.Loop{{Name: rules.SourceProbes}}})
+		k.health = newHealth(k, prometheus.NewRegistry())
+		w := httptest.NewRecorder()
+		k.health.ready(w, httptest.NewRequest("GET", "/readyz", nil))
+		if got := w.Body.String(); good != strings.Contains(got, `"good": true`) || good == strings.Contains(got, "of the clock: nothing is judged until then") {
+			t.Errorf("with a minute of %s on: %s", ahead, got)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,8 +15,8 @@ import (
 // back that was published. It works beside a service that is running: the two take
 // turns.
 type pageCmd struct {
-	Out    string `short:"o" type:"path" xor:"what" placeholder:"DIR" help:"Folder to publish into; the configured page's by default."`
-	Verify string `xor:"what" placeholder:"DIR|URL" help:"Publish nothing: read a published page back, from a folder or a web address, and compare it with its manifest."`
+	Out    string  `short:"o" type:"path" xor:"what" placeholder:"DIR" help:"Folder to publish into; the configured page's by default."`
+	Verify *string `xor:"what" placeholder:"DIR|URL" help:"Publish nothing: read a published page back, from a folder or a web address, and compare it with its manifest."`
 }
 
 // Help satisfies kong.
@@ -33,8 +34,8 @@ shown: that is what a web server serves, or what is copied to a bucket (docs/hos
 
 // Run satisfies kong.
 func (c *pageCmd) Run(w *world) error {
-	if c.Verify != "" {
-		return verifyPage(w, c.Verify)
+	if c.Verify != nil {
+		return verifyPage(w, *c.Verify) // also of a variable that is empty: nobody wants to publish then
 	}
 	config, err := w.load()
 	if err != nil {
@@ -81,6 +82,9 @@ func (c *pageCmd) Run(w *world) error {
 
 // verifyPage says whether a published page is what its manifest says.
 func verifyPage(w *world, where string) error {
+	if where == "" {
+		return errors.New("verify the page: there is no folder and no address: name one, as in tocsin page --verify https://status.example.com")
+	}
 	v, err := page.Verify(w.ctx, where, time.Now())
 	if err != nil {
 		return err

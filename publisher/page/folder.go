@@ -73,6 +73,7 @@ type publishing struct {
 	now   string   // name of the version that is current; "" if none is
 	base  string   // name of the version that files are taken over from; "" if there is none
 	has   Manifest // of base
+	old   bool     // there is none, but the page of a release before there were versions
 	files map[string][]byte
 	m     Manifest
 }
@@ -171,6 +172,8 @@ func (p *publishing) lookAround() (err error) {
 			return nil
 		}
 	}
+	info, err := p.root.Lstat(oldMark)
+	p.old = err == nil && info.Mode().IsRegular() // else what is there is of somebody else, who keeps it
 	return nil
 }
 
@@ -273,7 +276,7 @@ func (p *publishing) carryOver() error {
 		}
 		p.files[name], p.m.Files[name] = b, e
 	}
-	if p.base == "" {
+	if p.old {
 		p.takeOld()
 	}
 	p.m.Version = p.m.version()
@@ -301,12 +304,8 @@ func (p *publishing) takeOld() {
 
 // removeOld removes what such a release wrote, once there is a version: a server
 // that is still pointed at the folder itself says so at once, where it would show
-// an old page for ever. Where its tocsin.json is not, the other files are those of
-// a site that somebody has there.
+// an old page for ever.
 func (p *publishing) removeOld() {
-	if info, err := p.root.Lstat(oldMark); err != nil || !info.Mode().IsRegular() {
-		return
-	}
 	names := []string{"index.html", "history/index.html", "history.atom", "summary.json"}
 	if entries, err := fs.ReadDir(p.root.FS(), "incidents"); err == nil {
 		for _, e := range entries {
@@ -366,7 +365,7 @@ func (p *publishing) makeVersion(ctx context.Context) error {
 		return err
 	}
 	p.point("switched")
-	if p.base == "" {
+	if p.old {
 		p.removeOld()
 	}
 	p.now = name

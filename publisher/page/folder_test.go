@@ -444,7 +444,7 @@ func TestAnOldFolderIsTakenOver(t *testing.T) {
 // is not Tocsin that wrote its first page.
 func TestWhatOthersPutIntoTheFolderStays(t *testing.T) {
 	folder := t.TempDir()
-	theirs := []string{"history.atom", "history/index.html", "index.html", "summary.json"}
+	theirs := []string{"history.atom", "history/index.html", "incidents/INC-2020-0001.html", "index.html", "summary.json"}
 	for _, name := range theirs {
 		if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(folder, name)), 0o755), os.WriteFile(filepath.Join(folder, name), []byte("theirs"), 0o644)); err != nil {
 			t.Fatal(err)
@@ -455,6 +455,9 @@ func TestWhatOthersPutIntoTheFolderStays(t *testing.T) {
 		if got, err := os.ReadFile(filepath.Join(folder, name)); err != nil || string(got) != "theirs" {
 			t.Errorf("%s holds %q, %v: it is not Tocsin's to remove", name, got, err)
 		}
+	}
+	if _, there := visible(t, folder)["incidents/INC-2020-0001.html"]; there {
+		t.Error("a page of theirs is published as one of ours")
 	}
 }
 

@@ -16,7 +16,15 @@ type expiry struct {
 	stale          string // the manifest's
 }
 
-func (e expiry) before(now time.Time) bool { return !e.until.IsZero() && now.After(e.until) }
+// before reports whether now is past it. A page that speaks of what is to come was
+// made by a clock that was ahead: nothing is judged until it gets there again.
+func (e expiry) before(now time.Time) bool {
+	return !e.until.IsZero() && (now.After(e.until) || isAhead(e.checked, now))
+}
+
+// isAhead reports whether data are of a time to come, by more than clocks are put
+// right by every day.
+func isAhead(checked, now time.Time) bool { return checked.Sub(now) > time.Minute }
 
 // words say that it is over, in the language of the page.
 func (e expiry) words() string {

@@ -268,6 +268,23 @@ func TestTwoContentsNeverHaveOneTime(t *testing.T) {
 	}
 }
 
+// TestWhatIsToComeIsNotKnown: a clock that was ahead has been put right, and no
+// minute is judged until it gets there again.
+func TestWhatIsToComeIsNotKnown(t *testing.T) {
+	p := fine()
+	s := serve(t, p)
+	for before, want := range map[time.Duration]string{30 * time.Second: `class="fresh"`, time.Hour: `class="stale"`} {
+		s.clock(p.Checked.Add(-before))
+		if b := body(t, s.get("GET", "/")); !strings.Contains(b, want) {
+			t.Errorf("%s before the minute that it speaks of the page has not %s", before, want)
+		}
+	}
+	v, err := Verify(t.Context(), s.c.folder, p.Checked.Add(-time.Hour))
+	if err != nil || len(v.Wrong) != 1 || v.Wrong[0] != "it speaks of 2026-05-20T10:42:00Z, which is to come: a clock is wrong" {
+		t.Errorf("verified before it: %q, %v", v.Wrong, err)
+	}
+}
+
 // TestAllThatGreysIsGreyAtOnce: past its time no page says that all is well, and
 // no badge and no document does.
 func TestAllThatGreysIsGreyAtOnce(t *testing.T) {

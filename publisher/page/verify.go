@@ -77,6 +77,9 @@ func verify(at place, now time.Time) (v Verified, err error) {
 	if until := v.Manifest.ValidUntil; !until.IsZero() && now.After(until) {
 		v.Wrong = append(v.Wrong, fmt.Sprintf("it was valid until %s, and has had no fresh data for %s", until.Format(time.RFC3339), now.Sub(until).Round(time.Second)))
 	}
+	if checked := v.Manifest.CheckedAt; isAhead(checked, now) {
+		v.Wrong = append(v.Wrong, fmt.Sprintf("it speaks of %s, which is to come: a clock is wrong", checked.Format(time.RFC3339)))
+	}
 	var mu sync.Mutex // guards v.Wrong
 	var g errgroup.Group
 	g.SetLimit(8)
