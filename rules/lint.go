@@ -635,7 +635,13 @@ func (l *linter) components() {
 	}
 	for _, c := range l.Components {
 		if !about[c.ID] {
-			l.warn(c.Pos, "no rule is about the component %s: the page would show it as well whatever happens; add a rule, or take it out", c.ID)
+			l.warn(c.Pos, "no rule is about the component %s: the page says “Not watched yet” of it until somebody declares an incident about it; add a rule, or take it out", c.ID)
+			continue
+		}
+		for _, figure := range c.Figures {
+			if !slices.ContainsFunc(l.Rules, func(r Rule) bool { return r.Component == c.ID && r.Signal.String() == figure }) {
+				l.warn(c.Pos, "figures of %s are not measured of the component %s, since no rule of it has that signal: the page would not show them; add a rule, or take it out", figure, c.ID)
+			}
 		}
 	}
 }

@@ -95,6 +95,8 @@ func TestLint(t *testing.T) {
 		{"a baseline before the outage", lintRule + second(rate+"    baseline: {ago: 30m}\n    levels: {P3: {above: 5%, over_baseline: 3x, for: 25m}}\n"), ""},
 
 		{"a component without rules", strings.Replace(lintRule, "[{id: api}]", "[{id: api}, «{»id: db}]", 1), "no rule is about the component db"},
+		{"a figure that no rule measures", strings.Replace(lintRule, "[{id: api}]", "[«{»id: api, figures: [error_rate, p95]}]", 1), "figures of p95 are not measured"},
+		{"a figure that is written with more digits", strings.Replace(lintRule, "[{id: api}]", "[{id: api, figures: [p99.0]}]", 1) + "  - {id: slow, component: api, signal: p99, levels: {P3: {above: 1s}}}\n", ""},
 		{"a rate behind a wider one", "services: [{names: {not: [x]}, sample_rate: 1%}, «{»names: [a], sample_rate: 2%}]\n" + lintRule, "the one at t.yaml:1:12 covers all"},
 		{"a rate that another leaves out", "services: [{names: {not: [a]}, sample_rate: 1%}, {names: [a], sample_rate: 2%}]\n" + lintRule, ""},
 		{"a probe without rules", strings.Replace(lintProbe, "{id", "«{»id", 1) + lintRule, "no rule looks at the probe health"},

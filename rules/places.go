@@ -46,13 +46,13 @@ func readFigures(v value) []string {
 	var fit []string
 	for i, name := range names {
 		switch s := readSignal(places[i]); {
-		case slices.Contains(fit, name):
+		case slices.Contains(fit, s.String()):
 			places[i].mistake("%s stands twice: keep one", shorten(name))
 		case s.Kind == KindUnknown: // it was told
 		case s.Kind != KindErrorRate && s.Kind != KindQuantile:
 			places[i].mistake("customers can be shown error_rate and quantiles of durations such as p99; %s stays inside", name)
 		default:
-			fit = append(fit, name)
+			fit = append(fit, s.String()) // as rules are asked for it: p99.0 is p99
 		}
 	}
 	return fit

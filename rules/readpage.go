@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"net/mail"
 	"net/url"
 	"regexp"
@@ -45,7 +46,13 @@ func (d *draft) readPage(v value) {
 	o.get("accent").colour(&to.Accent, "#0a55c4")
 	o.get("dark_accent").colour(&to.DarkAccent, "#8ab6ff")
 	to.Header = o.get("header").words(120, "Feature flags in three regions", "")
-	to.Links = readPageLinks(o.get("links"))
+	to.At = map[string]Pos{}
+	for _, key := range []string{"logo", "dark_logo", "css", "accent", "dark_accent"} {
+		if v := o.get(key); v.given() {
+			to.At[key] = v.pos()
+		}
+	}
+	to.Links = readPageLinks(o.get("links"), to.At)
 	if language := o.get("language"); language.given() {
 		if s, ok := language.text("de"); ok && !languageName.MatchString(s) {
 			language.mistake("want the code of a language, as in de or pt-BR; found %q", shorten(s))
@@ -85,7 +92,7 @@ func (v value) colour(to *string, example string) {
 	*to = strings.ToLower(s)
 }
 
-func readPageLinks(v value) []Link {
+func readPageLinks(v value, at map[string]Pos) []Link {
 	items, _ := v.list("[" + pageLinkShape.example + "]")
 	if len(items) > mostLinks {
 		v.mistake("at most %d links fit beside the title; found %d", mostLinks, len(items))
@@ -99,7 +106,11 @@ func readPageLinks(v value) []Link {
 		}
 		var l Link
 		l.Title = o.need("title", "title: Documentation").words(40, "Documentation", "")
-		o.need("url", "url: https://…").web(&l.URL, "https://docs.example.com")
+		address := o.need("url", "url: https://…")
+		address.web(&l.URL, "https://docs.example.com")
+		if address.given() {
+			at[fmt.Sprintf("links/%d", len(all))] = address.pos()
+		}
 		all = append(all, l)
 	}
 	return all

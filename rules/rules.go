@@ -551,6 +551,10 @@ type Page struct {
 	// Weights says which share of a minute counts against uptime, by the severity
 	// of the incident in it: P0 … P4. 1 is all of it.
 	Weights [5]float64
+
+	// At says where logo, dark_logo, css, accent, dark_accent and each of the links
+	// (links/0 …) stand: whether they will do shows when they are opened.
+	At map[string]Pos
 }
 
 // Store is where events and deliveries are kept.

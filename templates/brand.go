@@ -20,6 +20,12 @@ const (
 	maxCSS   = 32 << 10
 )
 
+// An image has at most so many pixels. It is shown much smaller.
+const (
+	WidestImage  = 1000
+	HighestImage = 400
+)
+
 // imageData is what an image of a page may be: drawn or painted, and as a part of
 // the page. An SVG in an <img> runs no script and fetches nothing.
 var imageData = regexp.MustCompile(`^data:image/(?:svg\+xml|png|webp);base64,([A-Za-z0-9+/]+={0,2})$`)
@@ -34,8 +40,8 @@ func CheckImage(i Image) error {
 		return errors.New("the image is no data: address of an SVG, PNG or WebP in base64: only those are shown")
 	case len(m[1]) > base64.StdEncoding.EncodedLen(maxImage):
 		return fmt.Errorf("the image is larger than %d kB: the page is to arrive at once on a bad connection, so make it smaller", maxImage>>10)
-	case i.Width < 0 || i.Height < 0 || i.Width > 1000 || i.Height > 400:
-		return fmt.Errorf("the image is %d × %d pixels: want at most 1000 × 400", i.Width, i.Height)
+	case i.Width < 0 || i.Height < 0 || i.Width > WidestImage || i.Height > HighestImage:
+		return fmt.Errorf("the image is %d × %d pixels: want at most %d × %d", i.Width, i.Height, WidestImage, HighestImage)
 	}
 	if _, err := base64.StdEncoding.DecodeString(m[1]); err != nil {
 		return fmt.Errorf("the image is not base64: %w", err)
@@ -122,27 +128,48 @@ func linkable(href string) bool {
 
 var (
 	cssComment = regexp.MustCompile(`(?s)/\*.*?(?:\*/|\z)`)
-	cssEscape  = regexp.MustCompile(`\\(?:([0-9a-fA-F]{1,6})[ \t\r\n\f]?|([^\r\n\f]))`)
+	cssEscape  = regexp.MustCompile(`\\(?:([0-9a-fA-F]{1,6})\s*|([^\r\n\f]))`) // one space belongs to it, and brandOf makes one of many
 	cssFetches = regexp.MustCompile(`(?i)@import|@namespace|@charset|image-set\(|image\(|\bsrc\(|url\(\s*["']?\s*`)
 	cssInline  = regexp.MustCompile(`(?i)^data:(?:image/(?:svg\+xml|png|webp|gif|jpeg)|font/woff2?)[;,]`)
 )
 
+// StyleError is a mistake in a line of a style sheet.
+type StyleError struct {
+	Line int
+	Msg  string
+}
+
+func (e *StyleError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Msg) }
+
 // CheckCSS says why a style sheet cannot become a part of the pages: they fetch
-// nothing from anywhere, and a style sheet stays one.
+// nothing from anywhere, and a style sheet stays one. It gives one mistake of each
+// line, as a StyleError, or what is wrong with all of it.
 func CheckCSS(css string) error {
-	at := func(n int) int { return 1 + strings.Count(css[:n], "\n") }
 	switch {
 	case len(css) > maxCSS:
 		return fmt.Errorf("the style sheet is larger than %d kB: every reader loads it with every page, so make it smaller", maxCSS>>10)
 	case !utf8.ValidString(css):
 		return errors.New("the style sheet is not UTF-8: save it as UTF-8")
 	}
-	if n := strings.IndexByte(css, '<'); n >= 0 {
-		return fmt.Errorf(`line %d: "<" is not allowed in a style sheet, since it becomes a part of a page`, at(n))
+	var wrong []error
+	last := 0
+	mistake := func(line int, format string, args ...any) {
+		if line != last {
+			wrong, last = append(wrong, &StyleError{line, fmt.Sprintf(format, args...)}), line
+		}
 	}
-	if n := strings.IndexFunc(css, func(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\n\r\f", r) || r == 0x7f || invisible(r) }); n >= 0 {
-		r, _ := utf8.DecodeRuneInString(css[n:])
-		return fmt.Errorf("line %d: the style sheet holds the invisible character %U: remove it", at(n), r)
+	for n, line := range strings.Split(css, "\n") {
+		for _, r := range line {
+			switch {
+			case r == '<':
+				mistake(n+1, `"<" is not allowed in a style sheet, since it becomes a part of a page`)
+			case r < ' ' && !strings.ContainsRune("\t\r\f", r), r == 0x7f, invisible(r):
+				mistake(n+1, "the style sheet holds the invisible character %U: remove it", r)
+			}
+		}
+	}
+	if wrong != nil {
+		return errors.Join(wrong...)
 	}
 	// What a browser reads: without comments, and with escapes for what they stand for.
 	keepLines := func(s string) string { return " " + strings.Repeat("\n", strings.Count(s, "\n")) }
@@ -152,22 +179,22 @@ func CheckCSS(css string) error {
 			return m[2]
 		}
 		v, _ := strconv.ParseInt(m[1], 16, 32)
-		return string(rune(v)) + strings.Repeat("\n", strings.Count(s, "\n"))
+		return string(rune(v)) // and no space behind it: it parts nothing
 	})
 	for _, m := range cssFetches.FindAllStringIndex(plain, -1) {
 		what, line := strings.ToLower(plain[m[0]:m[1]]), 1+strings.Count(plain[:m[0]], "\n")
 		name, isURL := strings.CutSuffix(strings.TrimRight(what, "\"' \t\r\n\f"), "url(")
 		switch {
 		case !isURL:
-			return fmt.Errorf("line %d: %s is not allowed, since pages fetch nothing: write what it brings into this file", line, name)
+			mistake(line, "%s is not allowed, since pages fetch nothing: write what it brings into this file", name)
 		case !cssInline.MatchString(plain[m[1]:]):
-			return fmt.Errorf("line %d: url() of anything but data: is not allowed, since pages fetch nothing: put the image into the file as data:image/svg+xml;base64,…", line)
+			mistake(line, "url() of anything but data: is not allowed, since pages fetch nothing: put the image into the file as data:image/svg+xml;base64,…")
 		}
 	}
 	if strings.Contains(plain, "<") {
 		return errors.New(`no "<" may be in a style sheet, however written, since it becomes a part of a page`)
 	}
-	return nil
+	return errors.Join(wrong...)
 }
 
 // check says what of a brand cannot be shown.

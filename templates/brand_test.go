@@ -18,6 +18,10 @@ func TestAStyleSheetOfOnesOwnFetchesNothing(t *testing.T) {
 		{"a page as data", "a { background: url(data:text/html;base64,AAAA) }", "url()"},
 		{"url in escapes", `a { background: \75\72\6c(https://evil.example) }`, "url()"},
 		{"url in escapes with spaces", `a { background: \000075 \72 l(https://evil.example) }`, "url()"},
+		{"url in escapes that lines end", "a { background: \\75\nrl(https://evil.example) }", "url()"},
+		{"url in escapes that lines of Windows end", "a { background: u\\72\r\nl(https://evil.example) }", "url()"},
+		{"url in escapes with more spaces than one", `a { background: \75  rl(https://evil.example) }`, "url()"},
+		{"url in escapes with a comment behind", `a { background: \75 /**/rl(https://evil.example) }`, "url()"},
 		{"an import in escapes", `@\69mport "x";`, "@import"},
 		{"the end of the style in escapes", `a { content: "\3c/style>" }`, `"<"`},
 		{"a set of images", `a { background: image-set("https://evil.example/x.png" 1x) }`, "image-set("},
@@ -92,4 +96,19 @@ func TestALinkLeadsToTheWebOrToMail(t *testing.T) {
 		t.Run(href, func(t *testing.T) { refused(t, CheckLink(Link{"x", href}), want) })
 	}
 	refused(t, CheckLink(Link{" ", "https://example.com"}), "no text")
+}
+
+func TestAFontOfOnesOwnIsShown(t *testing.T) {
+	const font = `@font-face { font-family: x; src: url(data:font/woff2;base64,AAAA) }`
+	for css, want := range map[string]bool{"": false, font: true} {
+		p := full()
+		p.Brand = Brand{CSS: css}
+		page, err := load(t).Index(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if policy := Policy(page); strings.Contains(policy, "; font-src data:") != want {
+			t.Errorf("with the style sheet %q the policy is %s: fonts allowed is not %v", css, policy, want)
+		}
+	}
 }

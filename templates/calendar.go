@@ -10,7 +10,9 @@ type Day struct {
 	Date      time.Time
 	Today     bool
 	Unwatched bool // before there were any data
-	Blind     bool // data are missing for a part of it
+	Blind     bool // data are missing since it, or since before it
+	Dark      bool // nothing was measured
+	Thin      bool // too little was measured to say that nothing happened
 	Incidents []Span
 }
 
@@ -53,6 +55,7 @@ func (w *catalogue) days(p Public) []Day {
 		return nil
 	}
 	var list []Day
+	measures := measuresByDay(p)
 	for n := range pastDays {
 		date := midnight(now).AddDate(0, 0, -n)
 		next := date.AddDate(0, 0, 1)
@@ -60,6 +63,11 @@ func (w *catalogue) days(p Public) []Day {
 			Date: date, Today: n == 0,
 			Unwatched: !p.Since.IsZero() && !p.Since.Before(next),
 			Blind:     !p.Blind.IsZero() && p.Blind.Before(next),
+		}
+		if sum, ok := measures[date]; ok && sum.Unknown > 0 {
+			cover, some := sum.Coverage()
+			d.Dark = !some || cover == 0
+			d.Thin = cover < measured
 		}
 		for _, i := range all {
 			if began(i).Before(next) && (i.Resolved.IsZero() || !i.Resolved.Before(date)) {
@@ -70,6 +78,42 @@ func (w *catalogue) days(p Public) []Day {
 	}
 	return list
 }
+
+// measuresByDay gives the minutes of all components together for each day that
+// is on record.
+func measuresByDay(p Public) map[time.Time]Minutes {
+	all := map[time.Time]Minutes{}
+	for _, c := range p.Components {
+		for _, d := range c.Record.Days {
+			date := midnight(d.Date)
+			all[date] = all[date].And(d.Minutes)
+		}
+	}
+	return all
+}
+
+// byDay puts incidents under the days that they began on, in the order given.
+func byDay(spans []Span) []Day {
+	var list []Day
+	for _, x := range spans {
+		date := x.Began
+		if !date.IsZero() {
+			date = midnight(date)
+		}
+		if n := len(list); n == 0 || !list[n-1].Date.Equal(date) {
+			list = append(list, Day{Date: date})
+		}
+		last := &list[len(list)-1]
+		last.Incidents = append(last.Incidents, x)
+	}
+	return list
+}
+
+// ByDay gives the incidents of a month by the days that they began on.
+func (m Month) ByDay() []Day { return byDay(m.Incidents) }
+
+// ByDay gives the past incidents of a part by the days that they began on.
+func (v PartView) ByDay() []Day { return byDay(v.Past) }
 
 // EarlierURL gives where the month before is.
 func (m Month) EarlierURL() string { return "../" + MonthFile(m.Earlier) }

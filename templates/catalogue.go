@@ -391,9 +391,7 @@ func (c *catalogue) decimal(x float64, digits int) string {
 	return strings.Replace(strconv.FormatFloat(x, 'f', digits, 64), ".", c.texts["number.decimal"]["other"], 1)
 }
 
-// The forms of times, as the package's functions of the same names give them in
-// English.
-
+// clock gives "14:02 UTC"; "" for the zero time, as the others do.
 func (c *catalogue) clock(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -401,6 +399,7 @@ func (c *catalogue) clock(t time.Time) string {
 	return c.say("time.clock", t.UTC().Format("15:04"))
 }
 
+// day gives "20 May 2026".
 func (c *catalogue) day(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -409,6 +408,7 @@ func (c *catalogue) day(t time.Time) string {
 	return c.say("time.day", strconv.Itoa(t.Day()), c.say("month."+strconv.Itoa(int(t.Month()))), strconv.Itoa(t.Year()))
 }
 
+// month gives "May 2026".
 func (c *catalogue) month(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -417,6 +417,8 @@ func (c *catalogue) month(t time.Time) string {
 	return c.say("time.month", c.say("month."+strconv.Itoa(int(t.Month()))), strconv.Itoa(t.Year()))
 }
 
+// moment gives the time of day, and the day too where that is not the day of
+// ref: "14:02 UTC", "14:02 UTC on 19 May 2026".
 func (c *catalogue) moment(ref, t time.Time) string {
 	if t.IsZero() || sameDay(ref, t) {
 		return c.clock(t)
@@ -424,6 +426,8 @@ func (c *catalogue) moment(ref, t time.Time) string {
 	return c.say("time.on", c.clock(t), c.day(t))
 }
 
+// duration gives a length of time in words: "30 minutes", "1 hour 30 minutes",
+// "2 days 3 hours". Below a minute it counts seconds.
 func (c *catalogue) duration(d time.Duration) string {
 	if d <= 0 {
 		return c.say("time.minutes", 0)
@@ -456,6 +460,8 @@ func (c *catalogue) every(d time.Duration) string {
 	return said
 }
 
+// enumerate gives a list in words: "Europe", "Europe and India", "Europe, India
+// and United States".
 func (c *catalogue) enumerate(list []string) string {
 	if len(list) < 2 {
 		return strings.Join(list, "")
@@ -479,7 +485,7 @@ func (s *Set) Warnings(lang string) []Warning {
 	}
 	c := s.catalogues[lang]
 	if c == nil {
-		return []Warning{{"strings." + Line(20, lang) + ".json", "there is no such file in the folder of templates, so the pages are in English: copy strings.en.json to that name and translate it, or leave the language out"}}
+		return []Warning{{"strings." + Line(20, lang) + ".json", "there is no such file in the folder of templates, so the pages are in English: name a folder in the key templates, copy strings.en.json to that name in it and translate it, or leave the language out"}}
 	}
 	var all []Warning
 	if n := len(c.missing); n > 0 {

@@ -1,13 +1,13 @@
 package templates
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 	"unicode"
 
 	"golang.org/x/net/html"
@@ -41,7 +41,11 @@ func TestTheCatalogueHasWhatThePagesSay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range sources {
+	others, err := filepath.Glob("../publisher/page/*.go") // feeds, badges, the calendar
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(sources, others...) {
 		if !strings.HasSuffix(name, "_test.go") {
 			b, err := os.ReadFile(name)
 			if err != nil {
@@ -106,6 +110,76 @@ func TestAPageSpeaksOneLanguage(t *testing.T) {
 	if other := allPages(t, s, p)["index.html"]; !strings.Contains(other, `<html lang="en" `) || !strings.Contains(other, "Checked <time") {
 		t.Error("a language that there are no words of is not English")
 	}
+}
+
+// A page can be greyed in every language that there can be a catalogue of.
+func TestAPageOfEveryLanguageGrowsStale(t *testing.T) {
+	languages := []string{"de", "pt-BR", "es-419", "sl-1994", "zh-Hant-HK"}
+	var own []string
+	for _, lang := range languages {
+		own = append(own, "strings."+lang+".json", `{"page.history": "x"}`)
+	}
+	s, err := Load(files(own...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, lang := range languages {
+		p := full()
+		p.Brand.Language = lang
+		page, err := s.Index(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !Expires(page).Equal(p.ValidUntil) || bytes.Equal(Grey(page), page) {
+			t.Errorf("the page in %s never grows stale", lang)
+		}
+	}
+}
+
+// Whoever reads a page aloud has to know that the sentences of words.txt are in
+// another language than the page, where they are.
+func TestSentencesInAnotherLanguageAreMarked(t *testing.T) {
+	p := full()
+	p.Brand.Language = "de"
+	own := german(t, "words.txt", strings.ReplaceAll(builtin(t, "words.txt"), "The next update", "Die nächste Meldung"))
+	for name, page := range allPages(t, german(t), p) {
+		root, err := html.Parse(strings.NewReader(page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range root.Descendants() {
+			if n.Type != html.TextNode || n.Parent.Data == "script" || n.Parent.Data == "style" {
+				continue
+			}
+			english := regexp.MustCompile(`\b(?:We|Customers|Our team|Data integrity|This incident|Measured at|Our data)\b`).MatchString(n.Data)
+			if of := languageOf(n); of == "" || english && of != "en" {
+				t.Errorf("%s: %q is said to be in %s", name, n.Data, of)
+			}
+		}
+	}
+	for name, page := range allPages(t, own, p) {
+		if strings.Count(page, ` lang="`) != 1 {
+			t.Errorf("%s: something is said to be in another language, and all is in one", name)
+		}
+	}
+	p.Brand.Language = ""
+	for name, page := range allPages(t, own, p) {
+		if strings.Count(page, ` lang="`) != 1 {
+			t.Errorf("%s: something is said to be in another language than English", name)
+		}
+	}
+}
+
+// languageOf gives the language that a text is in.
+func languageOf(n *html.Node) string {
+	for up := range n.Ancestors() {
+		for _, a := range up.Attr {
+			if a.Key == "lang" {
+				return a.Val
+			}
+		}
+	}
+	return ""
 }
 
 // foreign gives the English texts that differ in German, without their values.
@@ -276,23 +350,10 @@ func TestNumbersHaveTheFormOfTheirLanguage(t *testing.T) {
 	}
 }
 
-// The catalogue's English says what the functions of texts do.
-func TestTheCatalogueSaysWhatTheFunctionsDo(t *testing.T) {
-	at := time.Date(2026, 5, 20, 14, 2, 0, 0, time.UTC)
-	for _, d := range []time.Duration{0, time.Second, time.Minute, 90 * time.Minute, 24 * time.Hour, 51*time.Hour + 3*time.Minute} {
-		if got, want := english.duration(d), duration(d); got != want {
-			t.Errorf("%s: %q, want %q", d, got, want)
+func TestNumbersHaveTheirThousandsParted(t *testing.T) {
+	for n, want := range map[int]string{1234567: "1,234,567", -1234: "-1,234", 999: "999", 0: "0"} {
+		if got := english.number(n); got != want {
+			t.Errorf("%d is %s, want %s", n, got, want)
 		}
-	}
-	for _, other := range []time.Time{at, at.AddDate(0, 0, 1)} {
-		if got, want := english.moment(other, at), moment(other, at); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-	if english.day(at) != day(at) || english.clock(at) != clock(at) || english.month(at) != "May 2026" || english.day(time.Time{}) != "" {
-		t.Error("days or clocks differ")
-	}
-	if english.enumerate([]string{"a", "b", "c"}) != enumerate([]string{"a", "b", "c"}) || english.number(1234567) != "1,234,567" || english.number(-1234) != "-1,234" || english.number(999) != "999" {
-		t.Error("lists or numbers differ")
 	}
 }

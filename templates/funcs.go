@@ -94,28 +94,11 @@ func bounded(name string, f any) any {
 }
 
 // iso gives a time as ISO 8601 in UTC, to the second; "" for the zero time.
-func iso(t time.Time) string { return format(t, "2006-01-02T15:04:05Z") }
-
-// clock gives "14:02 UTC".
-func clock(t time.Time) string { return format(t, "15:04 UTC") }
-
-// day gives "20 May 2026".
-func day(t time.Time) string { return format(t, "2 January 2006") }
-
-func format(t time.Time, layout string) string {
+func iso(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.UTC().Format(layout)
-}
-
-// moment gives the time of day, and the day too where that is not the day of
-// ref: "14:02 UTC", "14:02 UTC on 19 May 2026".
-func moment(ref, t time.Time) string {
-	if t.IsZero() || sameDay(ref, t) {
-		return clock(t)
-	}
-	return clock(t) + " on " + day(t)
+	return t.UTC().Format("2006-01-02T15:04:05Z")
 }
 
 func sameDay(a, b time.Time) bool {
@@ -125,35 +108,6 @@ func sameDay(a, b time.Time) bool {
 func midnight(t time.Time) time.Time {
 	y, m, d := t.UTC().Date()
 	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
-}
-
-// duration gives a length of time in words: "30 minutes", "1 hour 30 minutes",
-// "2 days 3 hours". Below a minute it counts seconds.
-func duration(d time.Duration) string {
-	if d <= 0 {
-		return "0 minutes"
-	}
-	if d < time.Minute {
-		return count(max(1, int(d/time.Second)), "second", "seconds")
-	}
-	minutes := int(d / time.Minute)
-	if minutes >= 24*60 {
-		minutes -= minutes % 60 // beside days, minutes only distract
-	}
-	var said []string
-	for _, u := range []struct {
-		n         int
-		one, many string
-	}{
-		{minutes / (24 * 60), "day", "days"},
-		{minutes / 60 % 24, "hour", "hours"},
-		{minutes % 60, "minute", "minutes"},
-	} {
-		if u.n > 0 {
-			said = append(said, count(u.n, u.one, u.many))
-		}
-	}
-	return strings.Join(said, " ")
 }
 
 // percent gives a ratio in words: "0.5 %", "15 %". It says "100 %" of all and
@@ -180,19 +134,6 @@ func count(n int, one, many string) string {
 		return "1 " + one
 	}
 	return strconv.Itoa(n) + " " + many
-}
-
-// enumerate gives a list in words: "Europe", "Europe and India", "Europe,
-// India and United States".
-func enumerate(list []string) string {
-	switch n := len(list); n {
-	case 0:
-		return ""
-	case 1:
-		return list[0]
-	default:
-		return strings.Join(list[:n-1], ", ") + " and " + list[n-1]
-	}
 }
 
 // names gives the names of regions, or their codes where they have none.

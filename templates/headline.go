@@ -75,7 +75,13 @@ func (w *catalogue) finding(p Public) Headline {
 	case open == "info":
 		return Headline{Look: Look{"head.recovering", "info", "info"}, Note: w.say("head.recovering.note")}
 	case worst == Maintenance:
-		return Headline{Look: Look{"head.maintenance", "info", "info"}, Since: since}
+		h := Headline{Look: Look{"head.maintenance", "info", "info"}, Since: since}
+		ahead, _ := w.worksOf(p)
+		now := slices.DeleteFunc(ahead, func(x WorkView) bool { return x.State != "in_progress" })
+		if len(now) == 1 {
+			h.Since, h.Affected, h.Note = now[0].From, now[0].Where, w.say("head.maintenance.until", w.moment(p.now(), now[0].To))
+		}
+		return h
 	case p.Checked.IsZero() || known+unsure == 0:
 		return Headline{
 			Look: Look{"head.none", "none", "unknown"},
@@ -112,10 +118,9 @@ func worstStatus(p Public) Status {
 // worstOpen gives the worst tone of the open incidents, and since when there
 // is one of that tone.
 func (w *catalogue) worstOpen(p Public) (tone string, since time.Time) {
-	order := []string{"", "info", "minor", "partial", "major"}
 	for _, i := range p.Incidents {
 		t := w.viewOf(p, i, "", 0).Tone
-		switch a, b := slices.Index(order, t), slices.Index(order, tone); {
+		switch a, b := slices.Index(incidentTones, t), slices.Index(incidentTones, tone); {
 		case a > b:
 			tone, since = t, i.Began
 		case a == b && i.Began.Before(since):

@@ -80,7 +80,7 @@ func (s *Set) issue(name string, p Public, i Incident, u Update) (string, error)
 	if out.Resolved {
 		out.Ended = iso(post.Ended())
 		if post.Lasted() > 0 {
-			out.Lasted = duration(post.Lasted())
+			out.Lasted = english.duration(post.Lasted())
 		}
 	}
 	for _, part := range []struct {

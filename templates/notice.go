@@ -77,7 +77,7 @@ func (n Notice) Where() string {
 	case len(n.Regions) > 2:
 		return fmt.Sprintf("%s in %d regions", where, len(n.Regions))
 	default:
-		return where + " in " + brief(24, oneline(enumerate(n.Regions)))
+		return where + " in " + brief(24, oneline(english.enumerate(n.Regions)))
 	}
 }
 

@@ -90,7 +90,7 @@ func TestCallsToPeople(t *testing.T) {
 		if n := utf8.RuneCountInString(first); n > 120 {
 			t.Errorf("%s: the first line has %d characters: %s", c.name, n, first)
 		}
-		for _, want := range []string{c.Severity, clock(c.Began)} {
+		for _, want := range []string{c.Severity, english.clock(c.Began)} {
 			if !strings.Contains(first, want) {
 				t.Errorf("%s: the first line lacks %q: %s", c.name, want, first)
 			}

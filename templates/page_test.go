@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/net/html"
 )
 
 // hostile is what a name would look like that somebody made to break out.
@@ -154,6 +157,27 @@ func TestTheHeadlineIsTrue(t *testing.T) {
 	}
 }
 
+func TestARegionIsOutOnlyWhereAllOfItIs(t *testing.T) {
+	at := func(hour int) time.Time { return time.Date(2026, 5, 20, hour, 0, 0, 0, time.UTC) }
+	cell := func(s Status, hour int) Cell { return Cell{Region: Region{Code: "eu"}, Status: s, Since: at(hour)} }
+	for want, cells := range map[string][]Cell{
+		`>Partial outage since <time datetime="2026-05-20T08:00:00Z">`: {cell(Operational, 7), cell(Major, 9), cell(Major, 8), cell(Degraded, 6)},
+		`>Major outage since <time datetime="2026-05-20T08:00:00Z">`:   {cell(Major, 9), cell(Major, 8), cell(NotWatched, 0)},
+	} {
+		p := Public{Checked: at(10), Rendered: at(10), Regions: []Region{{Code: "eu"}}}
+		for n, c := range cells {
+			p.Components = append(p.Components, Component{ID: strconv.Itoa(n), Status: c.Status, Cells: []Cell{c}})
+		}
+		page, err := load(t).Region(p, "eu")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(page, []byte(want)) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+}
+
 func TestNothingIsGreenWithoutData(t *testing.T) {
 	p := full()
 	for n := range p.Components {
@@ -180,8 +204,14 @@ func TestNothingIsGreenWithoutData(t *testing.T) {
 func TestEachDayIsSpokenFor(t *testing.T) {
 	at := func(day, hour int) time.Time { return time.Date(2026, 5, day, hour, 0, 0, 0, time.UTC) }
 	p := Public{
-		Rendered: at(20, 10), Checked: at(20, 10), Since: at(9, 12),
+		Rendered: at(20, 10), Checked: at(20, 10), Since: at(9, 12), Blind: at(19, 12),
 		Past: []Incident{{ID: "INC-2026-0001", State: "resolved", Began: at(17, 23), Resolved: at(18, 2), Updates: []Update{{State: "resolved"}}}},
+		Components: []Component{{Record: Record{Days: []DayRecord{
+			{Date: at(12, 0), Minutes: Minutes{Good: 1440}},
+			{Date: at(13, 0), Minutes: Minutes{Good: 1000, Unknown: 440}},
+			{Date: at(14, 0), Minutes: Minutes{Unknown: 1440}},
+			{Date: at(15, 0), Minutes: Minutes{Maintenance: 1440}},
+		}}}},
 	}
 	var got []string
 	for _, d := range english.days(p) {
@@ -190,13 +220,60 @@ func TestEachDayIsSpokenFor(t *testing.T) {
 			got = append(got, fmt.Sprintf("%d:%d carried=%v", d.Date.Day(), len(d.Incidents), d.Incidents[0].Carried))
 		case d.Unwatched:
 			got = append(got, fmt.Sprintf("%d:unwatched", d.Date.Day()))
+		case d.Blind:
+			got = append(got, fmt.Sprintf("%d:blind", d.Date.Day()))
+		case d.Dark:
+			got = append(got, fmt.Sprintf("%d:dark", d.Date.Day()))
+		case d.Thin:
+			got = append(got, fmt.Sprintf("%d:thin", d.Date.Day()))
 		default:
 			got = append(got, fmt.Sprintf("%d:none", d.Date.Day()))
 		}
 	}
-	want := "20:none 19:none 18:1 carried=true 17:1 carried=false 16:none 15:none 14:none 13:none 12:none 11:none 10:none 9:none 8:unwatched 7:unwatched"
+	want := "20:blind 19:blind 18:1 carried=true 17:1 carried=false 16:none 15:none 14:dark 13:thin 12:none 11:none 10:none 9:none 8:unwatched 7:unwatched"
 	if s := strings.Join(got, " "); s != want {
 		t.Errorf("got\n%s\nwant\n%s", s, want)
+	}
+}
+
+// That nothing happened is not claimed of days that nothing was seen of.
+func TestADayWithoutDataIsNotCalm(t *testing.T) {
+	p := full()
+	p.Incidents, p.Past, p.Blind = nil, nil, p.Rendered.AddDate(0, 0, -1) // at 14:31 of the day before
+	page, err := load(t).Index(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, days, _ := strings.Cut(string(page), `<ol class="days card">`)
+	days, _, _ = strings.Cut(days, "</ol>")
+	var got []string
+	for _, m := range regexp.MustCompile(`(?s)<li[^>]*>.*?</li>`).FindAllString(days, 3) {
+		got = append(got, strings.Join(strings.Fields(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(m, " ")), " "))
+	}
+	want := "20 May 2026 (today) No data since 14:31 UTC on 19 May 2026, 19 May 2026 No data since 14:31 UTC, 18 May 2026 No incidents"
+	if s := strings.Join(got, ", "); s != want {
+		t.Errorf("got\n%s\nwant\n%s", s, want)
+	}
+}
+
+// A heading within a table is of the rows of its own group, and of no more.
+func TestEachComponentsRegionsAreAGroupOfRows(t *testing.T) {
+	page, err := load(t).Uptime(full())
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := html.Parse(bytes.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	heads := map[*html.Node]int{}
+	for n := range root.Descendants() {
+		if n.Data == "th" && slices.Contains(n.Attr, html.Attribute{Key: "scope", Val: "rowgroup"}) {
+			heads[n.Parent.Parent]++
+		}
+	}
+	if want := len(full().Components); len(heads) != want {
+		t.Errorf("%d groups of rows, want %d", len(heads), want)
 	}
 }
 

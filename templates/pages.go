@@ -36,7 +36,7 @@ func (m maker) view(root string, watermark bool) View {
 	}
 	if own := v.Branding.css; own != "" {
 		v.Style += template.CSS(own)
-		v.Policy = policy(string(v.Style), string(v.Script))
+		v.Policy = policy(string(v.Style), string(v.Script)) + "; font-src data:" // as CheckCSS has it
 	}
 	if watermark {
 		v.Until = iso(p.ValidUntil)
@@ -110,6 +110,7 @@ func (s *Set) Index(p Public) ([]byte, error) {
 		one.Short = len(p.Incidents) > 1
 		v.Open = append(v.Open, one)
 	}
+	worstFirst(v.Open)
 	v.Works, _ = m.worksOf(p)
 	v.Days = m.days(p)
 	return m.set.page("index.html", v)
@@ -190,12 +191,19 @@ func (s *Set) Month(p Public, month time.Time) ([]byte, error) {
 const pastOfPart = 20
 
 // part fills in what the pages of components and regions share.
-func (m maker) part(part *PartView, touches func(Incident) bool) {
+func (m maker) part(part *PartView, touches func(Incident) bool, concerns func(Work) bool) {
+	ahead, _ := m.worksOf(m.p)
+	for _, work := range ahead {
+		if concerns(work.Work) {
+			part.Works = append(part.Works, work)
+		}
+	}
 	for _, i := range m.p.Incidents {
 		if touches(i) {
 			part.Open = append(part.Open, m.viewOf(m.p, i, "../../", 1))
 		}
 	}
+	worstFirst(part.Open)
 	for _, i := range m.p.Past {
 		if touches(i) && len(part.Past) < pastOfPart {
 			part.Past = append(part.Past, Span{IncidentView: m.viewOf(m.p, i, "../../", 1)})
@@ -230,7 +238,10 @@ func (s *Set) Component(p Public, id string) ([]byte, error) {
 		}
 		part.Cells = append(part.Cells, v)
 	}
-	m.part(part, func(i Incident) bool { return i.Component.ID == id || slices.Contains(i.Also, id) })
+	m.part(part, func(i Incident) bool { return i.Component.ID == id || slices.Contains(i.Also, id) },
+		func(work Work) bool {
+			return work.AllComponents || slices.ContainsFunc(work.Components, func(c Component) bool { return c.ID == id })
+		})
 	return m.partPage("component.html", part)
 }
 
@@ -242,7 +253,9 @@ func (s *Set) Region(p Public, code string) ([]byte, error) {
 		return s.NotFound(p)
 	}
 	r := p.Regions[n]
-	part := &PartView{Row: Row{Title: cmp.Or(r.Name, r.Code), Look: m.lookOf(NotWatched)}, IsRegion: true}
+	whole := m.boxOf(p, Cell{Status: Together(p.In(code))})
+	part := &PartView{Row: Row{Title: cmp.Or(r.Name, r.Code), Look: whole.Look}}
+	worst := m.lookOf(NotWatched) // of the components
 	for _, c := range p.Components {
 		at := slices.IndexFunc(c.Cells, func(cell Cell) bool { return cell.Region.Code == code })
 		if at < 0 {
@@ -252,14 +265,15 @@ func (s *Set) Region(p Public, code string) ([]byte, error) {
 			Box: m.boxOf(p, c.Cells[at]), Name: cmp.Or(c.Name, c.ID), Description: c.Description, URL: pageOf("../../", "components", c.ID),
 			Bars: m.bars(c.Cells[at].Record, 0, p.Weights, p.now()),
 		}
-		if worse(v.Icon, part.Look.Icon) {
-			part.Look, part.Since = v.Look, v.Box.Since
+		if worse(v.Icon, worst.Icon) || v.Look == worst && v.Since.Before(part.Since) {
+			worst, part.Since = v.Look, v.Since
 		}
 		part.Cells = append(part.Cells, v)
 	}
-	m.part(part, func(i Incident) bool {
-		return i.AllRegions || slices.ContainsFunc(i.Regions, func(x Region) bool { return x.Code == code })
-	})
+	in := func(all bool, regions []Region) bool {
+		return all || slices.ContainsFunc(regions, func(x Region) bool { return x.Code == code })
+	}
+	m.part(part, func(i Incident) bool { return in(i.AllRegions, i.Regions) }, func(work Work) bool { return in(work.AllRegions, work.Regions) })
 	return m.partPage("region.html", part)
 }
 
@@ -329,6 +343,10 @@ func (s *Set) Subscribe(p Public) ([]byte, error) {
 	m := s.maker(p)
 	v := m.still("../")
 	v.PageTitle = m.title(m.say("follow.title"))
+	if linkable(p.URL) {
+		url := strings.TrimRight(p.URL, "/") + "/"
+		v.Snippet = "[![" + m.say("page.status") + "](" + url + "badge.svg)](" + url + ")"
+	}
 	for _, c := range p.Components {
 		if name := FileName(c.ID); name != "" {
 			v.Feeds = append(v.Feeds, Feed{cmp.Or(c.Name, c.ID), "components/" + name + "/"})

@@ -17,7 +17,7 @@ import (
 // and the script in it does the same in a reader's browser. These are the
 // places; Load refuses templates that lack one of them.
 var (
-	pageStart  = regexp.MustCompile(`\A<!doctype html>\n<html lang="[a-zA-Z-]+" class="(fresh)"(?: data-until="([0-9TZ:-]+)")?>`)
+	pageStart  = regexp.MustCompile(`\A<!doctype html>\n<html lang="[a-zA-Z0-9-]+" class="(fresh)"(?: data-until="([0-9TZ:-]+)")?>`)
 	pageTitle  = regexp.MustCompile(`<title data-stale="([^"<>]*)">([^<>]*)</title>`)
 	pageIcon   = regexp.MustCompile(`<link rel="icon" href="([^"<>]*)" data-stale="([^"<>]*)">`)
 	staleWords = regexp.MustCompile(`class="[^"<>]*\bstale-only\b`)

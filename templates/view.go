@@ -33,7 +33,7 @@ type View struct {
 	Rows   []Row          // components that the table by region lists
 	Calm   int            // components that it leaves out, since all is well with them
 	Folded bool           // groups where all is well are closed
-	Open   []IncidentView // open incidents, newest first
+	Open   []IncidentView // open incidents, the worst first, of equals the newest
 	Works  []WorkView     // maintenance under way, then to come
 	Done   []WorkView     // maintenance that is over, newest first
 	Days   []Day          // newest first
@@ -45,7 +45,10 @@ type View struct {
 	Counts []Weight       // what a bad minute counts
 	Tables []Table        // of figures
 	Feeds  []Feed         // to follow, besides those of all
-	Keys   []Key          // what bars look like
+
+	Snippet string // Markdown that shows the badge elsewhere; "" where the page's address is not known
+
+	Keys []Key // what bars look like
 }
 
 // Key is a bar by itself, to say what it means.
@@ -80,12 +83,12 @@ type Year struct {
 // how each component does in it.
 type PartView struct {
 	Row
-	IsRegion bool
-	Cells    []CellView
-	Table    []DayRow
-	ByMonth  []Tally
-	Open     []IncidentView
-	Past     []Span
+	Cells   []CellView
+	Table   []DayRow
+	ByMonth []Tally
+	Open    []IncidentView // as on the first page
+	Works   []WorkView     // maintenance under way and to come
+	Past    []Span
 }
 
 // CellView is a part of a part: how it does, and what is on record.
@@ -269,10 +272,51 @@ func (w *catalogue) groups(rows []Row) []Group {
 	return list
 }
 
+// In gives the cells of a region, in the order of their components.
+func (p Public) In(region string) []Cell {
+	var cells []Cell
+	for _, c := range p.Components {
+		for _, cell := range c.Cells {
+			if cell.Region.Code == region {
+				cells = append(cells, cell)
+			}
+		}
+	}
+	return cells
+}
+
+// Together rolls cells up into one status: what is not known is worse than well
+// and better than broken, and an outage is a partial one while not all are out.
+func Together(cells []Cell) Status {
+	order := []Status{NotWatched, Operational, LowTraffic, NoData, Maintenance, Degraded, Partial, Major}
+	worst, partly := NotWatched, false
+	for _, c := range cells {
+		if slices.Index(order, c.Status) > slices.Index(order, worst) {
+			worst = c.Status
+		}
+		partly = partly || c.Status != Major && c.Status != NotWatched
+	}
+	if worst == Major && partly {
+		return Partial
+	}
+	return worst
+}
+
 // worse reports whether one icon stands for something worse than another.
 func worse(a, b string) bool {
 	order := []string{"none", "ok", "thin", "unknown", "info", "minor", "partial", "major"}
 	return slices.Index(order, a) > slices.Index(order, b)
+}
+
+// incidentTones are the tones that incidents have, the worst last.
+var incidentTones = []string{"ok", "info", "minor", "partial", "major"}
+
+// worstFirst puts the worst before the others, since few read further. Of equals
+// the order stays.
+func worstFirst(list []IncidentView) {
+	slices.SortStableFunc(list, func(a, b IncidentView) int {
+		return slices.Index(incidentTones, b.Tone) - slices.Index(incidentTones, a.Tone)
+	})
 }
 
 // IncidentView is an incident as it is shown.
@@ -337,9 +381,8 @@ func (w *catalogue) viewOf(p Public, i Incident, root string, most int) Incident
 	if i.Into != "" {
 		v.IntoURL = root + "incidents/" + i.Into + ".html"
 	}
-	order := []string{"ok", "info", "minor", "partial", "major"}
 	for _, u := range i.Updates {
-		if l := w.lookOfPhrase(u.Status); slices.Index(order, l.Tone) > slices.Index(order, v.Worst.Tone) {
+		if l := w.lookOfPhrase(u.Status); slices.Index(incidentTones, l.Tone) > slices.Index(incidentTones, v.Worst.Tone) {
 			v.Worst = l
 		}
 	}
@@ -364,19 +407,9 @@ func (w *catalogue) worksOf(p Public) (ahead, done []WorkView) {
 			v.Word = "work.scheduled"
 		}
 		v.Look = w.look(v.Look)
-		var parts []string
-		for _, c := range x.Components {
-			parts = append(parts, cmp.Or(oneline(c.Name), oneline(c.ID)))
-		}
-		v.Where = w.enumerate(parts)
-		if x.AllComponents && len(p.Components) > 2 {
-			v.Where = w.say("where.everything")
-		}
-		switch {
-		case x.AllRegions && len(p.Regions) > 1:
-			v.Where = w.say("where.all", v.Where)
-		case !x.AllRegions && len(x.Regions) > 0:
-			v.Where = w.say("where.in", v.Where, w.enumerate(names(x.Regions)))
+		v.Where = w.whereOf(p, x)
+		if isOfAll(p, x) {
+			v.Where = sentence(v.Where)
 		}
 		if x.State == "completed" {
 			done = append(done, v)
@@ -387,11 +420,39 @@ func (w *catalogue) worksOf(p Public) (ahead, done []WorkView) {
 	return ahead, done
 }
 
+// isOfAll reports whether maintenance is of so many components that they are not
+// named.
+func isOfAll(p Public, x Work) bool { return x.AllComponents && len(p.Components) > 2 }
+
+// whereOf gives what maintenance is of, as it stands within a sentence.
+func (w *catalogue) whereOf(p Public, x Work) string {
+	var parts []string
+	for _, c := range x.Components {
+		parts = append(parts, cmp.Or(oneline(c.Name), oneline(c.ID)))
+	}
+	what := w.enumerate(parts)
+	if isOfAll(p, x) {
+		what = w.say("where.everything")
+	}
+	switch {
+	case x.AllRegions && len(p.Regions) > 1:
+		return w.say("where.all", what)
+	case x.AllRegions || len(x.Regions) == 0:
+		return what
+	default:
+		return w.say("where.in", what, w.enumerate(names(x.Regions)))
+	}
+}
+
 // htmlFunctions are those that HTML has besides functions. They speak the
 // language of the page.
 func htmlFunctions(z times) template.FuncMap {
 	w := z.page()
 	moment := func(ref, t time.Time) string { return w.moment(ref, t) + z.beside(t) }
+	var spoken template.HTMLAttr
+	if lang := z.text().lang; lang != w.lang {
+		spoken = template.HTMLAttr(` lang="` + lang + `"`)
+	}
 	return template.FuncMap{
 		"t": w.html,
 		"stamp": func(t time.Time) template.HTML {
@@ -405,6 +466,8 @@ func htmlFunctions(z times) template.FuncMap {
 		"length":  w.duration,
 		"mail":    mail,
 		"state":   func(p Post) string { return p.in(w).Word() },
+		"said":    w.saidAt,
+		"spoken":  func() template.HTMLAttr { return spoken },
 
 		"symbols": symbols,
 	}
@@ -417,6 +480,20 @@ func stamp(class string, t time.Time, shown string) template.HTML {
 		return ""
 	}
 	return template.HTML(fmt.Sprintf(`<time%s datetime="%s">%s</time>`, class, iso(t), template.HTMLEscapeString(shown)))
+}
+
+// saidAt gives when something was said as feeds have it, in the form of
+// Statuspage's: programs find the day and the time of day in it.
+func (w *catalogue) saidAt(t time.Time) template.HTML {
+	t = t.UTC()
+	part := func(name, layout string) template.HTML {
+		return template.HTML(fmt.Sprintf("<var data-var='%s'>%s</var>", name, t.Format(layout)))
+	}
+	said, err := w.html("feed.when", w.say(fmt.Sprintf("month.short.%d", t.Month())), part("date", "2"), part("time", "15:04"))
+	if err != nil {
+		panic(err) // files were looked through when they were read
+	}
+	return said.(template.HTML)
 }
 
 func dateOnly(t time.Time, shown string) template.HTML {

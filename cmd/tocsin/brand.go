@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
@@ -11,9 +10,12 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
+	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/page"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/templates"
 )
@@ -29,7 +31,7 @@ func openBrand(config *rules.Config) (templates.Brand, error) {
 	var wrong []error
 	told := func(key, file string, err error) {
 		if err != nil {
-			wrong = append(wrong, mistakeIn(cmp.Or(file, mainFile(config)), fmt.Sprintf("the page's %s: %v", key, err)))
+			wrong = append(wrong, lookMistakes(config, key, file, err)...)
 		}
 	}
 	var err error
@@ -50,35 +52,70 @@ func openBrand(config *rules.Config) (templates.Brand, error) {
 	if page.DarkAccent != "" {
 		told("dark_accent", "", templates.CheckAccent(page.DarkAccent, true))
 	}
-	for _, l := range b.Links {
-		told("links", "", templates.CheckLink(l))
+	for n, l := range b.Links {
+		told(fmt.Sprintf("links/%d", n), "", templates.CheckLink(l))
 	}
 	return b, errors.Join(wrong...)
 }
 
-// mainFile is where the page's keys stand.
-func mainFile(config *rules.Config) string {
-	if len(config.Files) == 0 {
-		return "page"
+// lookMistakes gives what is wrong with what a key of the page says. What a file
+// holds is a mistake of the file, and where the file is one of the configuration.
+func lookMistakes(config *rules.Config, key, file string, err error) (all []error) {
+	at, ok := config.Page.At[key]
+	if !ok {
+		at = rules.Pos{File: "page", Line: 1, Col: 1}
 	}
-	return config.Files[0]
+	key, _, _ = strings.Cut(key, "/")
+	if _, unread := errors.AsType[*unreadable](err); file != "" && !unread {
+		at = rules.Pos{File: file, Line: 1, Col: 1}
+	}
+	parts := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		parts = joined.Unwrap()
+	}
+	for _, part := range parts {
+		msg := part.Error()
+		if e, ok := errors.AsType[*templates.StyleError](part); ok {
+			at.Line, msg = e.Line, e.Msg
+		}
+		all = append(all, &rules.Error{Pos: at, Msg: "the page's " + key + ": " + msg})
+	}
+	return all
+}
+
+// looks gives what the pages among some channels look like. Files that are written
+// anew change it, and not the configuration.
+func looks(channels []publisher.Channel) (all []*templates.Brand) {
+	for _, c := range channels {
+		if c, ok := c.(*page.Channel); ok {
+			all = append(all, c.Brand())
+		}
+	}
+	return all
 }
 
 // mostOfBrand is more than any file of a brand may have.
 const mostOfBrand = 64 << 10
 
+// unreadable says why a file cannot be read at all.
+type unreadable struct{ error }
+
 // readSmall reads a file, and no more of it than is sensible.
 func readSmall(name string) ([]byte, error) {
 	info, err := os.Stat(name) // first: opening a pipe would wait for its writer
 	if err != nil {
-		return nil, fmt.Errorf("%w: correct the path, which counts from the folder that tocsin was started in, or leave the key out", err)
+		from := ", which counts from the folder that tocsin was started in,"
+		if filepath.IsAbs(name) {
+			from = ""
+		}
+		return nil, &unreadable{fmt.Errorf("%w: correct the path%s or leave the key out", err, from)}
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is no file: name a file")
+		return nil, &unreadable{fmt.Errorf("%s is no file: name a file", name)}
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, &unreadable{err}
 	}
 	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, mostOfBrand+1))
@@ -121,6 +158,9 @@ func drawing(content []byte) (templates.Image, error) {
 	width, height := pixels(svg.Width, box[2]), pixels(svg.Height, box[3])
 	if width == 0 || height == 0 {
 		return templates.Image{}, errors.New("the SVG does not say how large it is: give it a width and a height, or a viewBox")
+	}
+	if shrink := max(float64(width)/templates.WidestImage, float64(height)/templates.HighestImage); shrink > 1 { // a drawing has no pixels of its own
+		width, height = max(1, int(float64(width)/shrink)), max(1, int(float64(height)/shrink))
 	}
 	return templates.Image{Data: "data:image/svg+xml;base64,", Width: width, Height: height}, nil
 }

@@ -39,6 +39,10 @@ func TestWhatThePageLooksLikeIsReadFromFiles(t *testing.T) {
 	if want := "data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString([]byte(svg)); b.Logo.Data != want || b.Logo.Width != 100 || b.Logo.Height != 24 {
 		t.Errorf("the drawing is %+v", b.Logo)
 	}
+	large := file("large.svg", strings.Replace(svg, "0 0 99.5 24", "0 0 2048 512", 1))
+	if b, err := openBrand(&rules.Config{Page: rules.Page{Logo: large}}); err != nil || b.Logo.Width != 1000 || b.Logo.Height != 250 {
+		t.Errorf("a drawing of large numbers is %d × %d, %v: it can be shown in any size", b.Logo.Width, b.Logo.Height, err)
+	}
 	if !strings.HasPrefix(b.DarkLogo.Data, "data:image/png;base64,") || b.DarkLogo.Width != 120 || b.DarkLogo.Height != 32 {
 		t.Errorf("the picture is %.40q, %d × %d", b.DarkLogo.Data, b.DarkLogo.Width, b.DarkLogo.Height)
 	}
@@ -56,7 +60,7 @@ func TestWhatThePageLooksLikeIsReadFromFiles(t *testing.T) {
 		{"no picture", rules.Page{Logo: file("logo.txt", "logo")}, "neither a PNG nor an SVG"},
 		{"a drawing of no size", rules.Page{DarkLogo: file("bare.svg", `<svg xmlns="http://www.w3.org/2000/svg"/>`)}, "how large it is"},
 		{"a picture that is too heavy", rules.Page{Logo: file("heavy.svg", strings.Replace(svg, "h9v9z", strings.Repeat("h9v9z", 9000), 1))}, "larger than"},
-		{"a style sheet that loads from elsewhere", rules.Page{CSS: file("bad.css", "@import url(https://x.example/a.css);")}, "bad.css:1:1"},
+		{"a style sheet that loads from elsewhere", rules.Page{CSS: file("bad.css", "@import url(https://x.example/a.css);")}, "bad.css: line 1: @import"},
 		{"a colour that cannot be read", rules.Page{Accent: "#cccccc"}, "contrast"},
 		{"one that cannot be read in the dark", rules.Page{DarkAccent: "#222222"}, "contrast"},
 	} {

@@ -100,8 +100,7 @@ func openMails(config *rules.Config, db *store.DB) ([]*email.Channel, error) {
 
 // public is what the public listener serves: the page, and where there are lists
 // of mail the pages to unsubscribe from them.
-func public(config *rules.Config, channels []publisher.Channel) http.Handler {
-	folder := page.Handler(pageFolder(config))
+func public(folder *page.Server, channels []publisher.Channel) http.Handler {
 	folder.Refresh() // what was published before is read before anybody asks for it
 	var mails []*email.Channel
 	for _, c := range channels {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/featuresignals/tocsin/cmd/tocsin/console"
 	"github.com/featuresignals/tocsin/incident"
+	"github.com/featuresignals/tocsin/publisher/page"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/store"
 )
@@ -34,7 +35,7 @@ func TestConsoleFromSigningInToSigningOut(t *testing.T) {
 	}
 	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
 	k := &keeper{db: db, logger: logger}
-	k.force.Store(&standing{setup: &setup{config: config, words: builtInWords(t)}})
+	k.force.Store(&standing{setup: &setup{config: config, shown: page.Handler(t.TempDir()), words: builtInWords(t)}})
 	k.desk, err = incident.NewDesk(t.Context(), incident.Options{Config: config, Log: db, Logger: logger})
 	if err != nil {
 		t.Fatal(err)

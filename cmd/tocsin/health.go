@@ -237,13 +237,16 @@ func (h *health) alive(w http.ResponseWriter, r *http.Request) {
 }
 
 // ready answers whether what it says can be trusted: the newest judged minutes
-// are fresh and deliveries go out.
+// are fresh, the page that readers get is, and deliveries go out.
 func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 	rep := h.report(r.Context())
 	for _, l := range h.keeper.force.Load().loops {
 		if age := h.age(l.Name); age > l.Lag+staleAfter {
 			rep.Wanting = append(rep.Wanting, "the newest judged minute of "+l.Name+" is "+age.Round(time.Second).String()+" old")
 		}
+	}
+	if until := h.keeper.force.Load().shown.ValidUntil(); !until.IsZero() && time.Now().After(until) {
+		rep.Wanting = append(rep.Wanting, "the public page holds until "+until.UTC().Format(time.RFC3339)+" only, and is grey: the log says why it is not published")
 	}
 	channels := h.keeper.config().Channels
 	for _, q := range rep.Outbox {

@@ -9,7 +9,9 @@ import (
 
 	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/page"
 	"github.com/featuresignals/tocsin/rules"
+	"github.com/featuresignals/tocsin/templates"
 )
 
 // Whoever asks whether the service is ready hears of channels that do not deliver,
@@ -88,5 +90,36 @@ func TestOneAddressThatFailsLeavesTheServiceReady(t *testing.T) {
 	}
 	if !ready() {
 		t.Error("one address was refused and one waits, others get their mail, and it is not ready")
+	}
+}
+
+// A folder that cannot be written stops no minute from being judged, and readers
+// of the page are told that nobody knows: whoever asks is to hear of it.
+func TestReadyTellsOfAPageThatIsPastItsTime(t *testing.T) {
+	s := serviceFor(t)
+	folder, now := t.TempDir(), time.Now()
+	up := *s.keeper.force.Load().setup
+	up.shown = page.Handler(folder)
+	s.keeper.force.Store(&standing{setup: &up})
+	ask := func() string {
+		w := httptest.NewRecorder()
+		s.keeper.health.ready(w, httptest.NewRequest("GET", "/readyz", nil))
+		return w.Body.String()
+	}
+	if got := ask(); !strings.Contains(got, `"good": true`) {
+		t.Errorf("before there is a page: %s", got)
+	}
+	for until, want := range map[time.Duration]string{
+		time.Minute:  `"good": true`,
+		-time.Minute: "the public page holds until " + now.Add(-time.Minute).UTC().Format(time.RFC3339) + " only, and is grey: the log says why it is not published",
+	} {
+		p := templates.Public{Organisation: "Acme", Rendered: now.Add(-10 * time.Minute), Checked: now.Add(-10 * time.Minute), ValidUntil: now.Add(until)}
+		if _, err := page.New("status", folder, builtInWords(t)).Publish(t.Context(), publisher.Delivery{Public: p}); err != nil {
+			t.Fatal(err)
+		}
+		up.shown.Refresh()
+		if got := ask(); !strings.Contains(got, want) {
+			t.Errorf("with a page until %s: %s", until, got)
+		}
 	}
 }

@@ -118,6 +118,7 @@ type renewed struct {
 	loaded *tls.Certificate
 	of     [2]time.Time // when the files that it is of were written
 	looked time.Time
+	wrong  string // with the files, as it was said last
 }
 
 // get satisfies tls.Config. While the files are not of one piece, as when one of
@@ -138,12 +139,17 @@ func (c *renewed) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		now, err = tls.LoadX509KeyPair(c.file, c.key)
 	}
 	if err != nil {
-		if c.loaded != nil {
-			return c.loaded, nil
+		err = fmt.Errorf("load the certificate of the public listener: %w: write the certificate with its chain, and its key, in PEM, readable for the user that Tocsin runs as", err)
+		if c.loaded == nil {
+			return nil, err
 		}
-		return nil, fmt.Errorf("load the certificate of the public listener: %w: write the certificate with its chain, and its key, in PEM, readable for the user that Tocsin runs as", err)
+		if err.Error() != c.wrong {
+			c.wrong = err.Error()
+			slog.Warn("the public listener goes on with the certificate that it has", "ends", c.loaded.Leaf.NotAfter, "err", err)
+		}
+		return c.loaded, nil
 	}
-	c.loaded, c.of = &now, written
+	c.loaded, c.of, c.wrong = &now, written, ""
 	return c.loaded, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -246,9 +247,18 @@ func TestTheCertificateIsTakenUpWhenItIsRenewed(t *testing.T) {
 	if err := os.WriteFile(c.file, []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(1100 * time.Millisecond)
-	if n, _ := serial(); n != 1 {
-		t.Errorf("while it is written: certificate %d", n)
+	var said journalOfLines
+	was := slog.Default()
+	slog.SetDefault(slog.New(slog.NewJSONHandler(&said, nil)))
+	defer slog.SetDefault(was)
+	for range 2 {
+		time.Sleep(1100 * time.Millisecond)
+		if n, _ := serial(); n != 1 {
+			t.Errorf("while it is written: certificate %d", n)
+		}
+	}
+	if n := strings.Count(said.String(), "load the certificate of the public listener: "); n != 1 {
+		t.Errorf("that what was renewed cannot be used is said %d times, want once:\n%s", n, &said)
 	}
 	writeCertificate(t, c, 2)
 	time.Sleep(1100 * time.Millisecond)

@@ -23,6 +23,7 @@ import (
 
 	"github.com/featuresignals/tocsin/cmd/tocsin/api"
 	"github.com/featuresignals/tocsin/incident"
+	"github.com/featuresignals/tocsin/publisher/page"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/store"
 	"github.com/featuresignals/tocsin/templates"
@@ -83,7 +84,7 @@ rules: [{id: api-errors, component: api, signal: error_rate, levels: {P1: {above
 		cancel()
 		return nil, nil, err
 	}
-	s.keeper.force.Store(&standing{setup: &setup{config: config, words: words}})
+	s.keeper.force.Store(&standing{setup: &setup{config: config, shown: page.Handler(dir), words: words}})
 	if s.keeper.desk, err = incident.NewDesk(ctx, incident.Options{Config: config, Log: db, Logger: logger}); err != nil {
 		cancel()
 		return nil, nil, err

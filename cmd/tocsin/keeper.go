@@ -13,6 +13,7 @@ import (
 	"github.com/featuresignals/tocsin/evaluator"
 	"github.com/featuresignals/tocsin/incident"
 	"github.com/featuresignals/tocsin/publisher"
+	"github.com/featuresignals/tocsin/publisher/page"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/store"
 	"github.com/featuresignals/tocsin/telemetry/probe"
@@ -27,6 +28,7 @@ type setup struct {
 	spans    *signoz.Reader // nil where no rule looks at spans
 	words    *templates.Set
 	channels []publisher.Channel
+	shown    *page.Server // the page, as the public listener shows it
 	page     http.Handler
 }
 
@@ -53,7 +55,8 @@ func (s *setup) open(db *store.DB) (err error) {
 	if s.channels, err = openChannels(s.config, s.words, db); err != nil {
 		return err
 	}
-	s.page = public(s.config, s.channels)
+	s.shown = page.Handler(pageFolder(s.config))
+	s.page = public(s.shown, s.channels)
 	return nil
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/featuresignals/tocsin/cmd/tocsin/api"
 	"github.com/featuresignals/tocsin/incident"
+	"github.com/featuresignals/tocsin/publisher/page"
 	"github.com/featuresignals/tocsin/rules"
 	"github.com/featuresignals/tocsin/store"
 )
@@ -101,7 +102,8 @@ func TestEveryRouteAndWhoMayUseIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.force.Store(&standing{setup: &setup{config: config, page: public(&mailing, channels), words: builtInWords(t)}})
+	shown := page.Handler(t.TempDir())
+	k.force.Store(&standing{setup: &setup{config: config, shown: shown, page: public(shown, channels), words: builtInWords(t)}})
 	if k.desk, err = incident.NewDesk(t.Context(), incident.Options{Config: config, Log: db, Logger: logger}); err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +194,7 @@ func TestEveryRouteAndWhoMayUseIt(t *testing.T) {
 		if code := ask(p.mux, tokens["admin"]); code < 400 {
 			t.Errorf("%s is on the private listener: %d", route, code)
 		}
-		if code := ask(public(config, nil), ""); code < 400 {
+		if code := ask(public(page.Handler(t.TempDir()), nil), ""); code < 400 {
 			t.Errorf("%s is there without any mail: %d", route, code)
 		}
 	}

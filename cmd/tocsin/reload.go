@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"time"
 
@@ -127,6 +128,9 @@ func (k *keeper) tryReload(ctx context.Context, files reading, why string) error
 	}
 	if next.words.Sum() != was.words.Sum() {
 		diff.others = append(diff.others, "templates")
+	}
+	if !diff.differs("page") && !reflect.DeepEqual(looks(next.channels), looks(was.channels)) {
+		diff.others = append(diff.others, "page")
 	}
 	k.logger.Info("the configuration changed, reading what its rules look back on", "why", why)
 	is := &standing{setup: next, sum: files.sum, own: files.own(), loops: k.loops(next)}

@@ -550,3 +550,48 @@ func TestReloadWhileRunning(t *testing.T) {
 		}
 	}
 }
+
+const reloadLooks = `
+organisation: FeatureSignals
+store: {path: "{dir}/tocsin.db"}
+page: {css: "{dir}/own.css"}
+listen: {public: "{public}", private: "{private}"}
+regions: [{code: eu, name: Europe}]
+components: [{id: api, name: Management API}]
+channels: {status: {type: page, folder: "{dir}/page", severities: [P0, P1, P2]}}
+probes: [{id: health, type: http, targets: {eu: "http://127.0.0.1:1/health"}}]
+rules: [{id: unreachable, component: api, signal: error_rate, where: {probes: [health]}, window: 1m, levels: {P1: {above: 50%, for: 5m}}}]
+`
+
+// The configuration says the same when a picture or a style sheet that it names is
+// written anew, and the page does not.
+func TestReloadShowsWhatThePageLooksLikeNow(t *testing.T) {
+	t.Parallel()
+	r := reloading{T: t, dir: t.TempDir(), public: freePort(t), private: freePort(t), log: &journalOfLines{}}
+	write(t, r.dir+"/own.css", "h1{letter-spacing:1px}")
+	write(t, r.dir+"/tocsin.yaml", strings.NewReplacer("{dir}", r.dir, "{public}", r.public, "{private}", r.private).Replace(reloadLooks))
+	r.cmd = program(t, "serve", "--config", r.dir+"/tocsin.yaml")
+	r.cmd.Stderr = r.log
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r.eventually("serving", func() bool { return len(r.log.said(0, "serving")) > 0 })
+	for n, css := range []string{"letter-spacing:1px", "letter-spacing:2px"} {
+		if n > 0 {
+			r.edit("own.css", "1px", "2px")
+		}
+		r.eventually(css, func() bool {
+			_, page := r.get(r.public)
+			return strings.Contains(page, css)
+		})
+	}
+	if line := r.log.said(0, "configuration reloaded")[0]; !strings.Contains(line, `"other_keys":["page"]`) {
+		t.Errorf("the log does not say what changed: %s", line)
+	}
+	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v; the program says\n%s", err, r.log)
+	}
+}

@@ -17,6 +17,10 @@ import (
 // that its clients can read them. It knows no word for missing data: a component
 // keeps there the status that was known last, and the description says since
 // when data are missing. What it has no place for is in facts.go.
+//
+// Its own words (states, statuses, and the description of the whole page) are
+// English in every language: programs compare them. What stands there for people,
+// titles and what was said, is in the language of the page.
 
 type (
 	summary struct {
@@ -125,20 +129,20 @@ const listed = 50
 // api makes the documents of the API by the names of their files.
 func (c *Channel) api(p templates.Public) (map[string][]byte, error) {
 	about := apiPage{
-		ID: statuspage.ID("page", p.Organisation), Name: cmp.Or(p.Organisation, p.Title, "Status"), URL: p.URL,
+		ID: statuspage.ID("page", p.Organisation), Name: p.Organisation, URL: p.URL,
 		TimeZone: "Etc/UTC", UpdatedAt: statuspage.Stamp(changed(p)),
 	}
 	now := apiStatus{Indicator: statuspage.Indicator(p), Description: statuspage.Description(p)}
 	if !slices.Contains(statuspage.Indicators, now.Indicator) {
 		return nil, fmt.Errorf("indicator %q: want one of %s", p.Indicator, strings.Join(statuspage.Indicators, " "))
 	}
-	parts := componentsOf(p)
+	said, parts := c.t.Words(p), componentsOf(p)
 	unresolved, incidents := []apiEvent{}, []apiEvent{}
 	for n, i := range newestFirst(p) {
 		if n >= listed && i.State == "resolved" {
 			continue
 		}
-		e, err := c.incidentEvent(p, parts, i)
+		e, err := c.incidentEvent(said, p, parts, i)
 		if err != nil {
 			return nil, fmt.Errorf("incident %s: %w", i.ID, err)
 		}
@@ -151,7 +155,7 @@ func (c *Channel) api(p templates.Public) (map[string][]byte, error) {
 	}
 	works, upcoming, active := []apiEvent{}, []apiEvent{}, []apiEvent{}
 	for n, w := range p.Works {
-		e, err := workEvent(p, parts, w)
+		e, err := workEvent(said, p, parts, w)
 		if err != nil {
 			return nil, fmt.Errorf("maintenance %s: %w", w.ID, err)
 		}
@@ -366,9 +370,9 @@ func newer(a, b statuspage.Stamp) statuspage.Stamp {
 	return a
 }
 
-func nameOf(c templates.Component) string { return cmp.Or(c.Name, c.ID, "Unnamed") }
+func nameOf(c templates.Component) string { return cmp.Or(c.Name, c.ID) }
 
-func nameOfRegion(r templates.Region) string { return cmp.Or(r.Name, r.Code, "Unnamed") }
+func nameOfRegion(r templates.Region) string { return cmp.Or(r.Name, r.Code) }
 
 // lastKnown gives the status of a component, in a region if one is named, that
 // was known last. Missing data neither open nor resolve an incident, so what
@@ -443,10 +447,10 @@ func newestFirst(p templates.Public) []templates.Incident {
 	return all
 }
 
-func (c *Channel) incidentEvent(p templates.Public, parts apiParts, i templates.Incident) (apiEvent, error) {
+func (c *Channel) incidentEvent(said templates.Words, p templates.Public, parts apiParts, i templates.Incident) (apiEvent, error) {
 	first, last := i.Updates[len(i.Updates)-1], i.Updates[0]
 	v := apiEvent{
-		ID: i.ID, Name: templates.Post{Page: p, Incident: i, Update: last}.Title(), Status: i.State,
+		ID: i.ID, Name: said.Post(p, i, last).Title(), Status: i.State,
 		CreatedAt: statuspage.Stamp(first.Said), UpdatedAt: statuspage.Stamp(last.Said), StartedAt: statuspage.Stamp(i.Began),
 		Impact: cmp.Or(i.Impact, "none"), Shortlink: link(p, i.ID), PageID: statuspage.ID("page", p.Organisation),
 		Components: []apiComponent{}, reminders: &reminders{},
@@ -471,7 +475,7 @@ func (c *Channel) incidentEvent(p templates.Public, parts apiParts, i templates.
 			v.Components = append(v.Components, parts.touched(comp.ID, i.Regions, i.AllRegions)...)
 		}
 	}
-	said, err := c.wording(p, i)
+	worded, err := c.wording(p, i)
 	if err != nil {
 		return v, err
 	}
@@ -483,7 +487,7 @@ func (c *Channel) incidentEvent(p templates.Public, parts apiParts, i templates.
 		if u.State == "monitoring" && (n == len(i.Updates)-1 || i.Updates[n+1].State != "monitoring") {
 			v.MonitoringAt = new(statuspage.Stamp(u.Said))
 		}
-		up := newUpdate(i.ID, u.ID, u.State, said.bodies[n], u.Said)
+		up := newUpdate(i.ID, u.ID, u.State, worded.bodies[n], u.Said)
 		if now := statuspage.OfPhrase(u.Status); now != before && i.Component.ID != "" {
 			up.AffectedComponents = []statuspage.Affected{{
 				Code: statuspage.ID("component", i.Component.ID), Name: parts.name(i.Component.ID, nameOf(i.Component)),

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/featuresignals/tocsin/publisher/statuspage"
 	"github.com/featuresignals/tocsin/templates"
 )
 
@@ -17,22 +16,16 @@ import (
 // is, in words. The colour says nothing that the words do not.
 type badge struct{ label, message, colour string }
 
-// The colours hold white words at a contrast of 4.5 to 1 or more.
-const (
-	green  = "2b7a3b"
-	amber  = "8f5f00"
-	orange = "b0491e"
-	red    = "b3261e"
-	blue   = "2f62b5"
-	grey6  = "666b73"
-)
+// colours are those of the tones. White words on them have a contrast of 4.5 to 1
+// or more.
+var colours = map[string]string{"ok": "2b7a3b", "minor": "8f5f00", "partial": "b0491e", "major": "b3261e", "info": "2f62b5", "unknown": "666b73"}
 
 // badges makes the badges of the page, of each component and of each region, as
 // pictures and for those who draw their own, by the names of their files.
-func badges(p templates.Public) (map[string][]byte, error) {
-	files := map[string][]byte{}
+func (c *Channel) badges(p templates.Public) (map[string][]byte, error) {
+	files, said := map[string][]byte{}, c.t.Words(p)
 	for _, s := range scopes(p) {
-		b := badgeOf(p, s)
+		b := badgeOf(said, p, s)
 		picture, err := b.asSVG()
 		if err != nil {
 			return nil, err
@@ -46,101 +39,45 @@ func badges(p templates.Public) (map[string][]byte, error) {
 	return files, nil
 }
 
-func badgeOf(p templates.Public, s scope) badge {
+// badgeOf says how the page, a component or a region is, in the words of its page.
+func badgeOf(said templates.Words, p templates.Public, s scope) badge {
 	switch {
 	case s.component != "":
 		n := slices.IndexFunc(p.Components, func(c templates.Component) bool { return c.ID == s.component })
 		c := p.Components[n]
-		return cellBadge(s.name, c.Status, c.Cells)
+		return cellBadge(said, p, s.name, c.Status, c.Cells)
 	case s.region != "":
-		var cells []templates.Cell
-		for _, c := range p.Components {
-			for _, cell := range c.Cells {
-				if cell.Region.Code == s.region {
-					cells = append(cells, cell)
-				}
-			}
-		}
-		return cellBadge(s.name, worstOf(cells), cells)
+		cells := p.In(s.region)
+		return cellBadge(said, p, s.name, templates.Together(cells), cells)
 	default:
-		b := badge{organisation(p), lower(statuspage.Description(p)), map[string]string{
-			"none": green, "minor": amber, "major": orange, "critical": red, "maintenance": blue,
-		}[statuspage.Indicator(p)]}
-		if b.colour == green && !statuspage.IsClear(p) {
-			b.colour = grey6
-		}
-		return b
+		now := said.Now(p)
+		return badge{p.Organisation, now.Word, colours[now.Tone]}
 	}
 }
 
 // cellBadge says how the cells of a component or of a region are together.
-func cellBadge(label string, s templates.Status, cells []templates.Cell) badge {
-	switch s {
-	case templates.Operational:
-		return badge{label, "operational", green}
-	case templates.Degraded:
-		return badge{label, "degraded performance", amber}
-	case templates.Partial:
-		return badge{label, "partial outage", orange}
-	case templates.Major:
-		return badge{label, "major outage", red}
-	case templates.Maintenance:
-		return badge{label, "under maintenance", blue}
-	case templates.LowTraffic:
-		return badge{label, "too little traffic to judge", grey6}
-	case templates.NoData:
-		since, all := time.Time{}, true
-		for _, c := range cells {
-			switch {
-			case c.Status != templates.NoData:
-				all = all && c.Status == templates.NotWatched
-			case since.IsZero() || c.Since.Before(since):
-				since = c.Since
-			}
-		}
-		switch {
-		case !all:
-			return badge{label, "no data from some parts", grey6}
-		case since.IsZero():
-			return badge{label, "no data", grey6}
-		default:
-			return badge{label, "no data since " + since.UTC().Format("15:04 UTC"), grey6}
-		}
-	default:
-		return badge{label, "not watched yet", grey6}
+func cellBadge(said templates.Words, p templates.Public, label string, s templates.Status, cells []templates.Cell) badge {
+	look := said.Look(s)
+	b := badge{label, look.Word, colours[look.Tone]}
+	if s != templates.NoData {
+		return b
 	}
-}
-
-// worstOf rolls cells up into one status: what is not known is worse than well
-// and better than broken, and an outage is a partial one while not all are out.
-func worstOf(cells []templates.Cell) templates.Status {
-	order := []templates.Status{
-		templates.NotWatched, templates.Operational, templates.LowTraffic, templates.NoData,
-		templates.Maintenance, templates.Degraded, templates.Partial, templates.Major,
-	}
-	worst, partly := templates.NotWatched, false
+	since, all := time.Time{}, true
 	for _, c := range cells {
-		if slices.Index(order, c.Status) > slices.Index(order, worst) {
-			worst = c.Status
-		}
-		partly = partly || c.Status != templates.Major && c.Status != templates.NotWatched
-	}
-	if worst == templates.Major && partly {
-		return templates.Partial
-	}
-	return worst
-}
-
-// lower gives a phrase as it stands within a sentence: "Partial System Outage" is
-// a partial system outage, and UTC stays UTC.
-func lower(s string) string {
-	words := strings.Fields(s)
-	for n, w := range words {
-		if len(w) > 1 && w[0] >= 'A' && w[0] <= 'Z' && w[1] >= 'a' && w[1] <= 'z' {
-			words[n] = strings.ToLower(w)
+		switch {
+		case c.Status != templates.NoData:
+			all = all && c.Status == templates.NotWatched
+		case since.IsZero() || c.Since.Before(since):
+			since = c.Since
 		}
 	}
-	return strings.Join(words, " ")
+	switch {
+	case !all:
+		b.message = said.Say("status.no_data.partly")
+	case !since.IsZero():
+		b.message = said.Say("head.blind", said.Moment(p.Rendered, since))
+	}
+	return b
 }
 
 // shield is the form of shields' endpoint badges.
@@ -262,7 +199,7 @@ func greyBadge(content []byte, e expiry) []byte {
 	if xml.Unmarshal(content, &old) != nil || !bytes.Contains(content, []byte("data-label=")) {
 		return content
 	}
-	b, err := badge{old.Label, lower(e.words()), grey6}.asSVG()
+	b, err := badge{old.Label, e.words(), colours["unknown"]}.asSVG()
 	if err != nil {
 		return content
 	}
@@ -275,7 +212,7 @@ func greyShield(content []byte, e expiry) []byte {
 	if json.Unmarshal(content, &old) != nil || old.Version != 1 {
 		return content
 	}
-	b, err := badge{old.Label, lower(e.words()), grey6}.asShield()
+	b, err := badge{old.Label, e.words(), colours["unknown"]}.asShield()
 	if err != nil {
 		return content
 	}

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -50,29 +52,64 @@ func badgeIn(t *testing.T, files map[string][]byte, folder string) (label, messa
 
 func TestBadgesSayHowItIsInWords(t *testing.T) {
 	for _, c := range []struct {
-		name, folder, label, message, colour string
-		p                                    templates.Public
+		name, folder, label, message, tone string
+		p                                  templates.Public
 	}{
-		{"all is well", "", "FeatureSignals", "all systems operational", green, fine()},
-		{"one region is out", "", "FeatureSignals", "partial system outage", orange, p0()},
-		{"a component in trouble", "components/api/", "Management API", "partial outage", orange, p0()},
-		{"a component that is well beside it", "components/dashboard/", "Dashboard", "operational", green, p0()},
-		{"the region of the trouble", "regions/eu/", "Europe", "partial outage", orange, p0()},
-		{"another region", "regions/in/", "India", "operational", green, p0()},
-		{"a slow component", "components/evaluations/", "Flag evaluations", "degraded performance", amber, p1()},
-		{"all data are missing", "", "FeatureSignals", "no data since 10:20 UTC", orange, blind()},
-		{"a component's data are missing", "components/dashboard/", "Dashboard", "no data since 10:20 UTC", grey6, blind()},
-		{"part of a component's data are missing", "components/evaluations/", "Flag evaluations", "no data from some parts", grey6, partly()},
-		{"a component that was never heard of", "components/webhooks/", "Webhooks", "not watched yet", grey6, quiet()},
-		{"nothing was measured yet", "", "Acme", "waiting for the first data", grey6, zero()},
+		{"all is well", "", "FeatureSignals", "All systems operational", "ok", fine()},
+		{"one region is out", "", "FeatureSignals", "Partial outage", "partial", p0()},
+		{"a component in trouble", "components/api/", "Management API", "Partial outage", "partial", p0()},
+		{"a component that is well beside it", "components/dashboard/", "Dashboard", "Operational", "ok", p0()},
+		{"the region of the trouble", "regions/eu/", "Europe", "Partial outage", "partial", p0()},
+		{"another region", "regions/in/", "India", "Operational", "ok", p0()},
+		{"a slow component", "components/evaluations/", "Flag evaluations", "Degraded performance", "minor", p1()},
+		{"all data are missing", "", "FeatureSignals", "No data since 10:20 UTC", "unknown", blind()},
+		{"a component's data are missing", "components/dashboard/", "Dashboard", "No data since 10:20 UTC", "unknown", blind()},
+		{"part of a component's data are missing", "components/evaluations/", "Flag evaluations", "No data from some parts", "unknown", partly()},
+		{"a component that was never heard of", "components/webhooks/", "Webhooks", "Not watched yet", "unknown", quiet()},
+		{"all that was ever heard of is well", "", "FeatureSignals", "All systems operational", "ok", newcomer()},
+		{"nothing was measured yet", "", "Acme", "No data yet", "unknown", zero()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			label, message, colour := badgeIn(t, documents(t, c.p), c.folder)
-			if label != c.label || message != c.message || colour != c.colour {
-				t.Errorf("%q %q %s, want %q %q %s", label, message, colour, c.label, c.message, c.colour)
+			if label != c.label || message != c.message || colour != colours[c.tone] {
+				t.Errorf("%q %q %s, want %q %q %s", label, message, colour, c.label, c.message, colours[c.tone])
 			}
 		})
 	}
+}
+
+// A badge and the page beside it say the same, whatever the situation.
+func TestABadgeSaysWhatItsPageSays(t *testing.T) {
+	kicker := regexp.MustCompile(`(?:<p class="kicker t-[a-z]+">|<span class="fresh-only">)(?:<svg[^>]*>.*?</svg>)?(?:<span>)?([^<]*)`)
+	for _, state := range []string{"incident", "maintenance", "quiet", "first"} {
+		p := pagetest.Public(state)
+		p.Components, p.Past = p.Components[:3], nil // more of the same
+		files, err := New("status", "", load(t)).Render(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range scopes(p) {
+			var b shield
+			if err := decode(files[s.file(fileShield)], &b); err != nil {
+				t.Fatal(err)
+			}
+			page := strings.TrimSuffix(strings.TrimSpace(string(kicker.FindSubmatch(files[s.file(fileIndex)])[1])), " since")
+			if !strings.HasPrefix(b.Message, page) {
+				t.Errorf("%s: %s: the page says %q, its badge %q", state, s.folder, page, b.Message)
+			}
+		}
+	}
+}
+
+// newcomer has a component that nothing was heard of yet.
+func newcomer() templates.Public {
+	p := fine()
+	c := &p.Components[len(p.Components)-1]
+	c.Status = templates.NotWatched
+	for n := range c.Cells {
+		c.Cells[n] = templates.Cell{Region: c.Cells[n].Region, Status: templates.NotWatched}
+	}
+	return p
 }
 
 func partly() templates.Public {
@@ -97,7 +134,7 @@ func TestBadgesGreyWithThePage(t *testing.T) {
 			}
 			before, _, _ := badgeIn(t, files, s.file("")+strings.Repeat("/", min(1, len(s.folder))))
 			label, message, colour := badgeIn(t, greyed, s.file("")+strings.Repeat("/", min(1, len(s.folder))))
-			if label != before || message != "no fresh data since 10:42 UTC" || colour != grey6 {
+			if label != before || message != "No fresh data since 10:42 UTC" || colour != colours["unknown"] {
 				t.Errorf("%s: %s: greyed: %q %q %s", name, s.folder, label, message, colour)
 			}
 		}
@@ -121,7 +158,7 @@ func TestGreyLeavesAloneWhatItDoesNotKnow(t *testing.T) {
 }
 
 func TestBadgeColoursHoldWhiteWords(t *testing.T) {
-	for _, colour := range []string{green, amber, orange, red, blue, grey6, "3b3f46"} {
+	for _, colour := range append(slices.Collect(maps.Values(colours)), "3b3f46") {
 		n, err := strconv.ParseUint(colour, 16, 32)
 		if err != nil {
 			t.Fatal(err)
@@ -144,7 +181,7 @@ func TestBadgeColoursHoldWhiteWords(t *testing.T) {
 
 func TestABadgeIsAsWideAsItsWords(t *testing.T) {
 	width := func(label string) float64 {
-		b, err := badge{label, "operational", green}.asSVG()
+		b, err := badge{label, "Operational", colours["ok"]}.asSVG()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,13 +12,13 @@ import (
 // calendar makes maintenance.ics: maintenance as a calendar that people can
 // follow, RFC 5545. An event keeps its UID for ever, and its DTSTAMP moves only
 // when something was said about it.
-func calendar(p templates.Public) []byte {
+func calendar(said templates.Words, p templates.Public) []byte {
 	var b ics
 	b.line("BEGIN", "VCALENDAR")
 	b.line("VERSION", "2.0")
 	b.line("PRODID", "-//Tocsin//Status page//EN")
 	b.line("CALSCALE", "GREGORIAN")
-	b.line("X-WR-CALNAME", escape(organisation(p)+" maintenance"))
+	b.line("X-WR-CALNAME", escape(said.Say("calendar.title", p.Organisation)))
 	b.line("REFRESH-INTERVAL;VALUE=DURATION", "PT1H")
 	// A calendar has to hold something, and there are times without maintenance.
 	b.line("BEGIN", "VTIMEZONE")
@@ -46,12 +46,12 @@ func calendar(p templates.Public) []byte {
 		if to.After(w.From) {
 			b.line("DTEND", icsTime(to))
 		}
-		b.line("SUMMARY", escape(organisation(p)+": "+workTitle(w)))
-		b.line("DESCRIPTION", escape(told[0].words(p, w)))
+		b.line("SUMMARY", escape(p.Organisation+": "+w.Title))
+		b.line("DESCRIPTION", escape(told[0].words(said, p, w)))
 		if p.URL != "" {
 			b.line("URL", workLink(p))
 		}
-		b.line("CATEGORIES", "MAINTENANCE")
+		b.line("CATEGORIES", escape(said.Say("work.title")))
 		b.line("STATUS", "CONFIRMED")
 		b.line("TRANSP", "TRANSPARENT") // it takes nobody's time
 		b.line("END", "VEVENT")

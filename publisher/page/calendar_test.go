@@ -79,7 +79,7 @@ func readCalendar(b []byte) ([]map[string]string, error) {
 }
 
 func TestTheCalendarTellsOfMaintenance(t *testing.T) {
-	p := pagetest.Public("maintenance")
+	p, said := pagetest.Public("maintenance"), load(t).Words(templates.Public{})
 	events, err := readCalendar(documents(t, p)["maintenance.ics"])
 	if err != nil {
 		t.Fatal(err)
@@ -97,10 +97,10 @@ func TestTheCalendarTellsOfMaintenance(t *testing.T) {
 	// Nothing but what was said moves it.
 	later := pagetest.Public("maintenance")
 	later.Rendered, later.Checked, later.ValidUntil = later.Rendered.Add(time.Hour), later.Checked.Add(time.Hour), later.ValidUntil.Add(time.Hour)
-	if !bytes.Equal(calendar(p), calendar(later)) {
+	if !bytes.Equal(calendar(said, p), calendar(said, later)) {
 		t.Error("the calendar moved with the hour")
 	}
-	if events, err := readCalendar(calendar(zero())); err != nil || len(events) != 0 {
+	if events, err := readCalendar(calendar(said, zero())); err != nil || len(events) != 0 {
 		t.Errorf("without maintenance: %v, %v", events, err)
 	}
 }
@@ -135,14 +135,14 @@ func TestWhatIsSaidOfMaintenance(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	p := pagetest.Public("good")
+	p, said := pagetest.Public("good"), load(t).Words(templates.Public{})
 	w := work("scheduled", today(9, 0), time.Time{})
 	w.Components, w.Regions = p.Components[:2], p.Regions[1:]
-	if got, want := stages(w)[0].words(p, w), "Maintenance of Management API and Flag evaluations in Europe and India is planned from 20 May 2026, 22:00 UTC to 23:30 UTC."; got != want {
+	if got, want := stages(w)[0].words(said, p, w), "Maintenance of Management API and Flag evaluations in Europe and India is planned from 20 May 2026, 22:00 UTC to 23:30 UTC."; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	w.AllComponents, w.AllRegions, w.To = true, true, to.AddDate(0, 0, 1)
-	if got, want := stages(w)[0].words(p, w), "Maintenance of all components in all regions is planned from 20 May 2026, 22:00 UTC to 21 May 2026, 23:30 UTC."; got != want {
+	if got, want := stages(w)[0].words(said, p, w), "Maintenance of all components in all regions is planned from 20 May 2026, 22:00 UTC to 21 May 2026, 23:30 UTC."; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -141,7 +141,8 @@ func (i instant) MarshalText() ([]byte, error) {
 func (i instant) IsZero() bool { return time.Time(i).IsZero() }
 
 // facts makes our own document.
-func facts(p templates.Public) (map[string][]byte, error) {
+func (c *Channel) facts(p templates.Public) (map[string][]byte, error) {
+	said := c.t.Words(p)
 	d := document{
 		Version: 1, Name: p.Organisation, URL: p.URL,
 		GeneratedAt: instant(p.Rendered), CheckedAt: instant(p.Checked), ValidUntil: instant(p.ValidUntil),
@@ -174,16 +175,17 @@ func facts(p templates.Public) (map[string][]byte, error) {
 	}
 	d.Uptime = uptime(all, p.Weights, false)
 	for _, i := range p.Incidents {
-		post := templates.Post{Page: p, Incident: i, Update: i.Updates[0]}
+		post := said.Post(p, i, i.Updates[0])
+		fixed := templates.Post{Page: p, Incident: i, Update: i.Updates[0]} // in the words of a fixed list
 		d.Incidents = append(d.Incidents, documentIncident{
 			ID: i.ID, Title: post.Title(), State: i.State, Status: i.Status, Component: i.Component.ID, Also: i.Also, Regions: codes(i.Regions),
-			Began: instant(i.Began), Detected: instant(i.Detected), Integrity: post.Integrity(), Workaround: post.Workaround(),
+			Began: instant(i.Began), Detected: instant(i.Detected), Integrity: fixed.Integrity(), Workaround: post.Workaround(),
 			NextUpdateBy: instant(i.Next), EverySeconds: int(i.Every / time.Second), Link: link(p, i.ID),
 		})
 	}
 	for _, w := range p.Works {
 		v := documentWork{
-			ID: w.ID, Title: workTitle(w), State: w.State, Components: []string{}, Regions: codes(w.Regions), AllOf: w.AllComponents, AllIn: w.AllRegions,
+			ID: w.ID, Title: w.Title, State: w.State, Components: []string{}, Regions: codes(w.Regions), AllOf: w.AllComponents, AllIn: w.AllRegions,
 			From: instant(w.From), To: instant(w.To), Announced: instant(w.Announced), Ended: instant(w.Ended),
 		}
 		for _, c := range w.Components {

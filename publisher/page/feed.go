@@ -37,24 +37,25 @@ type entry struct {
 // feeds makes the feeds of the page, of each component and of each region, by
 // the names of their files.
 func (c *Channel) feeds(p templates.Public) (map[string][]byte, error) {
-	history, err := c.historyEntries(p)
+	said := c.t.Words(p)
+	history, err := c.historyEntries(said, p)
 	if err != nil {
 		return nil, err
 	}
-	updates, err := c.updateEntries(p)
+	updates, err := c.updateEntries(said, p)
 	if err != nil {
 		return nil, err
 	}
 	files := map[string][]byte{}
 	for _, s := range scopes(p) {
 		for _, f := range []feed{
-			{fileFeed, fileRSS, "Incident History", "history", pick(history, s, feedEntries)},
-			{fileUpdates, fileUpdatesRSS, "Updates", "updates", pick(updates, s, updateEntries)},
+			{fileFeed, fileRSS, said.Say("feed.incidents"), "history", pick(history, s, feedEntries)},
+			{fileUpdates, fileUpdatesRSS, said.Say("incident.updates"), "updates", pick(updates, s, updateEntries)},
 		} {
-			if files[s.file(f.atom)], err = f.asAtom(p, s); err != nil {
+			if files[s.file(f.atom)], err = f.asAtom(said, p, s); err != nil {
 				return nil, err
 			}
-			if files[s.file(f.rss)], err = f.asRSS(p, s); err != nil {
+			if files[s.file(f.rss)], err = f.asRSS(said, p, s); err != nil {
 				return nil, err
 			}
 		}
@@ -70,16 +71,16 @@ type feed struct {
 
 // historyEntries gives an entry for each incident, newest first, whose id never
 // changes and whose time moves only when something was said.
-func (c *Channel) historyEntries(p templates.Public) ([]entry, error) {
+func (c *Channel) historyEntries(said templates.Words, p templates.Public) ([]entry, error) {
 	var all []entry
 	for _, i := range newestFirst(p) {
-		said, err := c.wording(p, i)
+		worded, err := c.wording(p, i)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, entry{
-			id: "Incident/" + i.ID, link: link(p, i.ID), permanent: p.URL != "", html: said.entry,
-			title:     templates.Post{Page: p, Incident: i, Update: i.Updates[0]}.Title(),
+			id: "Incident/" + i.ID, link: link(p, i.ID), permanent: p.URL != "", html: worded.entry,
+			title:     said.Post(p, i, i.Updates[0]).Title(),
 			published: firstSaid(i), updated: i.Updates[0].Said, of: i,
 		})
 	}
@@ -91,17 +92,17 @@ func (c *Channel) historyEntries(p templates.Public) ([]entry, error) {
 // that take only one of such: what was said in the same second is a second
 // apart here. The times are given out once for the whole page, oldest first, so
 // that what is added later moves none of them and each feed agrees.
-func (c *Channel) updateEntries(p templates.Public) ([]entry, error) {
+func (c *Channel) updateEntries(said templates.Words, p templates.Public) ([]entry, error) {
 	var all []entry
 	for _, i := range newestFirst(p) {
-		said, err := c.wording(p, i)
+		worded, err := c.wording(p, i)
 		if err != nil {
 			return nil, err
 		}
 		for n, u := range i.Updates {
-			post := templates.Post{Page: p, Incident: i, Update: u}
+			post := said.Post(p, i, u)
 			all = append(all, entry{
-				id: "Update/" + u.ID, link: link(p, i.ID), title: post.Word() + " - " + post.Title(), html: paragraphs(said.bodies[n]),
+				id: "Update/" + u.ID, link: link(p, i.ID), title: post.Word() + " - " + post.Title(), html: paragraphs(worded.bodies[n]),
 				updated: u.Said.UTC().Truncate(time.Second), of: i,
 			})
 		}
@@ -109,7 +110,7 @@ func (c *Channel) updateEntries(p templates.Public) ([]entry, error) {
 	for _, w := range p.Works {
 		for _, s := range stages(w) {
 			all = append(all, entry{
-				id: "Maintenance/" + s.id, link: workLink(p), title: s.word + " - " + workTitle(w), html: paragraphs(s.words(p, w)),
+				id: "Maintenance/" + s.id, link: workLink(p), title: said.Say("work."+s.state) + " - " + w.Title, html: paragraphs(s.words(said, p, w)),
 				updated: s.at.UTC().Truncate(time.Second), work: w,
 			})
 		}
@@ -176,22 +177,21 @@ func (f feed) changed(p templates.Public) time.Time {
 }
 
 // called gives the feed's title.
-func (f feed) called(p templates.Public, s scope) string {
-	name := organisation(p) + " Status - "
+func (f feed) called(said templates.Words, p templates.Public, s scope) string {
+	title := f.title
 	if s.name != "" {
-		name += s.name + " - "
+		title = s.name + " - " + title
 	}
-	return name + f.title
+	return said.Say("feed.title", p.Organisation, title)
 }
 
-func organisation(p templates.Public) string { return cmp.Or(p.Organisation, p.Title, "Status") }
-
-// language gives the language of a feed.
-func language(p templates.Public) string {
-	if p.Brand.Language == "" || p.Brand.Language == "en" {
+// language gives the language of a feed. The English one is called as
+// Statuspage's is.
+func language(said templates.Words) string {
+	if said.Language() == templates.DefaultLanguage {
 		return "en-US"
 	}
-	return p.Brand.Language
+	return said.Language()
 }
 
 // home gives the address of the page that a feed is of.
@@ -234,16 +234,16 @@ type atomContent struct {
 }
 
 // asAtom writes the feed as Atom, RFC 4287.
-func (f feed) asAtom(p templates.Public, s scope) ([]byte, error) {
+func (f feed) asAtom(said templates.Words, p templates.Public, s scope) ([]byte, error) {
 	tag := "tag:" + host(p) + ",2005:"
 	out := atomFeed{
-		Lang: language(p),
+		Lang: language(said),
 		ID:   tag + "/" + s.file(f.id),
 		Links: []atomLink{
 			{"alternate", "text/html", s.home(p)},
 			{"self", "application/atom+xml", address(p, s.file(f.atom))},
 		},
-		Title: f.called(p, s), Updated: atomTime(f.changed(p)), Author: organisation(p),
+		Title: f.called(said, p, s), Updated: atomTime(f.changed(p)), Author: p.Organisation,
 	}
 	for _, e := range f.entries {
 		out.Entries = append(out.Entries, atomEntry{
@@ -288,13 +288,13 @@ type rssGUID struct {
 }
 
 // asRSS writes the feed as RSS 2.0.
-func (f feed) asRSS(p templates.Public, s scope) ([]byte, error) {
+func (f feed) asRSS(said templates.Words, p templates.Public, s scope) ([]byte, error) {
 	tag := "tag:" + host(p) + ",2005:"
 	out := rssFeed{
 		Version: "2.0", Atom: "http://www.w3.org/2005/Atom", DC: "http://purl.org/dc/elements/1.1/",
 		Channel: rssChannel{
-			Title: f.called(p, s), Link: s.home(p), Self: atomLink{"self", "application/rss+xml", address(p, s.file(f.rss))},
-			Description: f.called(p, s), Language: strings.ToLower(language(p)), Published: rssTime(f.changed(p)), Built: rssTime(f.changed(p)),
+			Title: f.called(said, p, s), Link: s.home(p), Self: atomLink{"self", "application/rss+xml", address(p, s.file(f.rss))},
+			Description: f.called(said, p, s), Language: strings.ToLower(language(said)), Published: rssTime(f.changed(p)), Built: rssTime(f.changed(p)),
 		},
 	}
 	for _, e := range f.entries {
@@ -303,7 +303,7 @@ func (f feed) asRSS(p templates.Public, s scope) ([]byte, error) {
 			id = rssGUID{true, e.link}
 		}
 		out.Channel.Items = append(out.Channel.Items, rssItem{
-			Title: e.title, Link: e.link, Description: e.html, GUID: id, Published: rssTime(e.updated), Creator: organisation(p),
+			Title: e.title, Link: e.link, Description: e.html, GUID: id, Published: rssTime(e.updated), Creator: p.Organisation,
 		})
 	}
 	return markup(out)

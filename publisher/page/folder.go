@@ -37,6 +37,7 @@ const (
 	linkBeside   = ".current.new"
 	building     = versionsName + "/.new"
 	leaving      = versionsName + "/.old-"
+	oldMark      = "tocsin.json" // of a folder that a release before there were versions wrote
 )
 
 // Of older versions the newest ones are kept, and those that were current a
@@ -300,9 +301,13 @@ func (p *publishing) takeOld() {
 
 // removeOld removes what such a release wrote, once there is a version: a server
 // that is still pointed at the folder itself says so at once, where it would show
-// an old page for ever.
+// an old page for ever. Where its tocsin.json is not, the other files are those of
+// a site that somebody has there.
 func (p *publishing) removeOld() {
-	names := []string{"index.html", "history/index.html", "history.atom", "summary.json", "tocsin.json"}
+	if info, err := p.root.Lstat(oldMark); err != nil || !info.Mode().IsRegular() {
+		return
+	}
+	names := []string{"index.html", "history/index.html", "history.atom", "summary.json"}
 	if entries, err := fs.ReadDir(p.root.FS(), "incidents"); err == nil {
 		for _, e := range entries {
 			if name := "incidents/" + e.Name(); oldPage.MatchString(name) {
@@ -310,7 +315,7 @@ func (p *publishing) removeOld() {
 			}
 		}
 	}
-	for _, name := range append(names, "incidents", "history") { // the folders if nothing else is in them
+	for _, name := range append(names, "incidents", "history", oldMark) { // the folders if nothing else is in them
 		if info, err := p.root.Lstat(name); err == nil && (info.Mode().IsRegular() || info.IsDir()) {
 			_ = p.root.Remove(name)
 		}

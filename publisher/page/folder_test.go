@@ -440,6 +440,24 @@ func TestAnOldFolderIsTakenOver(t *testing.T) {
 	}
 }
 
+// Somebody names the folder of a site that they have, such as /var/www/html: it
+// is not Tocsin that wrote its first page.
+func TestWhatOthersPutIntoTheFolderStays(t *testing.T) {
+	folder := t.TempDir()
+	theirs := []string{"history.atom", "history/index.html", "index.html", "summary.json"}
+	for _, name := range theirs {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(folder, name)), 0o755), os.WriteFile(filepath.Join(folder, name), []byte("theirs"), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pub(t, New("status", folder, load(t)), minutesOn(p0(), 0))
+	for _, name := range theirs {
+		if got, err := os.ReadFile(filepath.Join(folder, name)); err != nil || string(got) != "theirs" {
+			t.Errorf("%s holds %q, %v: it is not Tocsin's to remove", name, got, err)
+		}
+	}
+}
+
 func TestTwoWritersTakeTurns(t *testing.T) {
 	folder := t.TempDir()
 	done := make(chan error)

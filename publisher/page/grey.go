@@ -11,14 +11,20 @@ import (
 )
 
 // expiry is until when a file is valid, and up to when its data go.
-type expiry struct{ until, checked time.Time }
+type expiry struct {
+	until, checked time.Time
+	stale          string // the manifest's
+}
 
 func (e expiry) before(now time.Time) bool { return !e.until.IsZero() && now.After(e.until) }
 
-// words say that it is over.
+// words say that it is over, in the language of the page.
 func (e expiry) words() string {
-	return "No fresh data since " + cmp.Or(e.checked, e.until).UTC().Format("15:04 UTC")
+	return strings.ReplaceAll(cmp.Or(e.stale, english), "{0}", cmp.Or(e.checked, e.until).UTC().Format("15:04"))
 }
+
+// english says it to programs, and where a manifest holds no words for it.
+const english = "No fresh data since {0} UTC"
 
 // greys reports whether a file says how things are now, and so has to say
 // something else once nobody knows any more. Feeds, the calendar, the incidents
@@ -62,6 +68,7 @@ func greyStatus(content []byte, e expiry) []byte {
 	if json.Unmarshal(content, &s) != nil || s.Page == nil {
 		return content
 	}
+	e.stale = english
 	s.Status.Description = e.words()
 	b, err := encode(s)
 	if err != nil {

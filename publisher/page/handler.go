@@ -43,6 +43,16 @@ func (s *Server) Refresh() {
 	s.refresh()
 }
 
+// ValidUntil gives until when what is shown holds; zero where nothing is shown, or
+// nothing was judged yet. Past it readers are told that nobody knows.
+func (s *Server) ValidUntil() time.Time {
+	snap := s.current()
+	if snap == nil {
+		return time.Time{}
+	}
+	return snap.until
+}
+
 // refresh loads the version that the link leads to, if it is not the one that is
 // shown. One that cannot be loaded changes nothing: readers go on with what they
 // have, which says until when it holds.
@@ -62,7 +72,7 @@ func (s *Server) refresh() {
 		if version == s.broken && time.Since(s.tried) < lookEvery {
 			return // it would have to be read again for each reader
 		}
-		next, err := loadVersion(root, version, before)
+		next, err := loadVersion(root, version, before, s.now())
 		if err == nil {
 			s.broken = ""
 			s.snap.Store(next)
@@ -181,6 +191,9 @@ func (f *file) send(w http.ResponseWriter, r *http.Request, now time.Time, statu
 		h["Cross-Origin-Opener-Policy"] = []string{"same-origin"}
 		h["Cross-Origin-Resource-Policy"] = []string{"same-origin"}
 	} else {
+		if greys(f.name) {
+			h["Cache-Control"] = []string{cacheControlOfNow}
+		}
 		h["Access-Control-Allow-Origin"] = []string{"*"}
 		h["Access-Control-Expose-Headers"] = []string{"ETag"}
 		h["Cross-Origin-Resource-Policy"] = []string{"cross-origin"}

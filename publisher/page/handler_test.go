@@ -339,3 +339,29 @@ func TestHandlerServesManyReadersAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatWasGreyIsFreshForAll: the file is the same as before, and as old, and a
+// reader who goes by times has the grey one, which is younger.
+func TestWhatWasGreyIsFreshForAll(t *testing.T) {
+	p := fine()
+	s := newSite(t, t.TempDir())
+	pub(t, New("status", s.c.folder, load(t)), p)
+	if err := os.Chtimes(filepath.Join(s.c.folder, currentLink, fileSummary), p.Rendered, p.Rendered); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 2 {
+		s.clock(p.ValidUntil.Add(time.Hour))
+		grey := s.get("GET", "/api/v2/summary.json").Header.Get("Last-Modified")
+		p = minutesOn(p, 120)
+		s.clock(p.Rendered)
+		s.publish(p)
+		s.clock(p.Rendered.Add(time.Minute))
+		r := s.get("GET", "/api/v2/summary.json", "If-Modified-Since", grey)
+		if r.StatusCode != 200 {
+			t.Fatalf("%d for a reader with the grey one of %s, time %d", r.StatusCode, grey, n+1)
+		}
+		if r := s.get("GET", "/api/v2/summary.json", "If-Modified-Since", r.Header.Get("Last-Modified")); r.StatusCode != 304 {
+			t.Errorf("%d for a reader with the fresh one of %s", r.StatusCode, r.Header.Get("Last-Modified"))
+		}
+	}
+}

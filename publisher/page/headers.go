@@ -13,8 +13,11 @@ const fileHeaders = "_headers"
 
 // What every answer says. A cache may show a page for half a minute, and for a
 // day while it cannot get a newer one: the page itself says until when it holds.
+// What says how it is now and has no place for that, it may for no longer than
+// that is true.
 const (
 	cacheControl      = "public, max-age=15, s-maxage=30, stale-while-revalidate=60, stale-if-error=86400"
+	cacheControlOfNow = "public, max-age=15, s-maxage=30, stale-while-revalidate=60, stale-if-error=300"
 	referrerPolicy    = "no-referrer"
 	permissionsPolicy = "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()"
 	transportSecurity = "max-age=31536000"

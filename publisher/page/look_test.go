@@ -67,7 +67,9 @@ func hosted(t *testing.T, state string) (*hosting, string) {
 	files := render(t, p)
 	if state == "stale" {
 		for name, b := range render(t, pagetest.Public(state)) {
-			files[name] = templates.Grey(b)
+			if !templates.Expires(b).IsZero() {
+				files[name] = templates.Grey(b)
+			}
 		}
 	}
 	s := &hosting{files: files}
@@ -95,9 +97,17 @@ var looked = []struct{ name, path string }{
 	{"404", "404.html"},
 }
 
+// see looks at what follows as a screen of a size and a scheme does, which is
+// light, dark, print (on paper) or forced (the colours of the system's own).
 func see(t *testing.T, ctx context.Context, width, height int64, scheme string) {
 	t.Helper()
-	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
+	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "forced-colors", Value: "none"}}}
+	switch scheme {
+	case "print":
+		media.Media, media.Features[0].Value = "print", "light"
+	case "forced":
+		media.Features[0].Value, media.Features[1].Value = "dark", "active"
+	}
 	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media); err != nil {
 		t.Fatal(err)
 	}
@@ -133,10 +143,24 @@ func TestLook(t *testing.T) {
 				name   string
 				w, h   int64
 				scheme string
-			}{{"390-light", 390, 844, "light"}, {"390-dark", 390, 844, "dark"}, {"1280-light", 1280, 900, "light"}, {"1280-dark", 1280, 900, "dark"}} {
+			}{
+				{"390-light", 390, 844, "light"},
+				{"390-dark", 390, 844, "dark"},
+				{"1280-light", 1280, 900, "light"},
+				{"1280-dark", 1280, 900, "dark"},
+				{"794-print", 794, 1123, "print"},
+				{"390-forced", 390, 844, "forced"},
+				{"390-rtl", 390, 844, "light"},
+				{"1280-rtl", 1280, 900, "light"},
+			} {
 				see(t, ctx, z.w, z.h, z.scheme)
 				if err := chromedp.Do(ctx, chromedp.Navigate(url+"/"+page.path), chromedp.Sleep(50*time.Millisecond)); err != nil {
 					t.Fatal(err)
+				}
+				if strings.HasSuffix(z.name, "rtl") {
+					if _, err := chromedp.Run(ctx, chromedp.Evaluate[any](`document.body.dir = "rtl"`)); err != nil {
+						t.Fatal(err)
+					}
 				}
 				if page.name == "days" {
 					if _, err := chromedp.Run(ctx, chromedp.Evaluate[any](`document.querySelectorAll("details").forEach(d => d.open = true)`)); err != nil {
@@ -298,5 +322,11 @@ func TestInABrowser(t *testing.T) {
 		if wide := wideness(t, ctx); wide > 320 {
 			t.Errorf("%s is %d wide on a small phone", page.name, wide)
 		}
+	}
+	see(t, ctx, 375, 667, "light")
+	open("index.html")
+	longest := `document.querySelectorAll("dd time:not(.l)").forEach(t => t.textContent = "28 September 2026, 13:12 UTC")`
+	if got := ask(`(` + longest + `, [...document.querySelectorAll("dl")].filter(l => l.scrollWidth > l.clientWidth).map(l => l.innerText))`); got != "" {
+		t.Errorf("on a usual phone words leave their card: %s", got)
 	}
 }

@@ -3,7 +3,6 @@ package page
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/featuresignals/tocsin/publisher/statuspage"
@@ -15,7 +14,6 @@ import (
 type stage struct {
 	id    string // unique for ever: "database-20261128T2200Z-scheduled"
 	state string // Statuspage's word
-	word  string // for people
 	at    time.Time
 }
 
@@ -28,14 +26,14 @@ func stages(w templates.Work) []stage {
 	}
 	var out []stage
 	if announced.Before(w.From) || w.State == "scheduled" {
-		out = append(out, stage{"", "scheduled", "Scheduled", announced})
+		out = append(out, stage{"", "scheduled", announced})
 	}
 	begun := w.From
 	if announced.After(begun) {
 		begun = announced // it was under way when customers were told
 	}
 	if w.State != "scheduled" {
-		out = append(out, stage{"", "in_progress", "In progress", begun})
+		out = append(out, stage{"", "in_progress", begun})
 	}
 	if w.State == "completed" {
 		ended := w.Ended
@@ -45,7 +43,7 @@ func stages(w templates.Work) []stage {
 		if ended.Before(begun) {
 			ended = begun
 		}
-		out = append(out, stage{"", "completed", "Completed", ended})
+		out = append(out, stage{"", "completed", ended})
 	}
 	for n := range out {
 		out[n].id = w.ID + "-" + out[n].state
@@ -55,69 +53,24 @@ func stages(w templates.Work) []stage {
 }
 
 // words say it in a sentence.
-func (s stage) words(p templates.Public, w templates.Work) string {
+func (s stage) words(said templates.Words, p templates.Public, w templates.Work) string {
+	what := said.Where(p, w)
 	switch s.state {
 	case "scheduled":
-		return fmt.Sprintf("Maintenance of %s is planned from %s to %s.", worked(p, w), moment(w.From), until(w))
+		return said.Say("work.said.scheduled", what, said.Stamp(w.From), until(said, w))
 	case "in_progress":
-		return fmt.Sprintf("Maintenance of %s has begun. It is planned to end by %s.", worked(p, w), until(w))
+		return said.Say("work.said.in_progress", what, until(said, w))
 	default:
-		return fmt.Sprintf("Maintenance of %s is over.", worked(p, w))
+		return said.Say("work.said.completed", what)
 	}
 }
-
-func moment(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") }
 
 // until gives the planned end, without the date where it is that of the beginning.
-func until(w templates.Work) string {
+func until(said templates.Words, w templates.Work) string {
 	if w.From.UTC().Format(time.DateOnly) == w.To.UTC().Format(time.DateOnly) {
-		return w.To.UTC().Format("15:04 UTC")
+		return said.Clock(w.To)
 	}
-	return moment(w.To)
-}
-
-// worked says what is worked on: "Management API in Europe".
-func worked(p templates.Public, w templates.Work) string {
-	what := "all components"
-	if !w.AllComponents {
-		what = "some components"
-		var names []string
-		for _, c := range w.Components {
-			names = append(names, nameOf(c))
-		}
-		if len(names) > 0 {
-			what = enumerate(names)
-		}
-	}
-	switch {
-	case len(p.Regions) < 2:
-		return what
-	case w.AllRegions:
-		return what + " in all regions"
-	case len(w.Regions) == 0:
-		return what
-	default:
-		var names []string
-		for _, r := range w.Regions {
-			names = append(names, nameOfRegion(r))
-		}
-		return what + " in " + enumerate(names)
-	}
-}
-
-// enumerate joins words as people do.
-func enumerate(words []string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
-}
-
-func workTitle(w templates.Work) string {
-	if w.Title == "" {
-		return "Maintenance"
-	}
-	return w.Title
+	return said.Stamp(w.To)
 }
 
 // workLink gives where maintenance stands on the page. It is on one page with all
@@ -125,14 +78,14 @@ func workTitle(w templates.Work) string {
 func workLink(p templates.Public) string { return address(p, "maintenance/index.html") }
 
 // workEvent gives maintenance as the API has it.
-func workEvent(p templates.Public, parts apiParts, w templates.Work) (apiEvent, error) {
+func workEvent(said templates.Words, p templates.Public, parts apiParts, w templates.Work) (apiEvent, error) {
 	if !slices.Contains([]string{"scheduled", "in_progress", "completed"}, w.State) {
 		return apiEvent{}, fmt.Errorf("state %q: want one of scheduled in_progress completed", w.State)
 	}
 	told := stages(w)
 	first, last := told[len(told)-1], told[0]
 	v := apiEvent{
-		ID: w.ID, Name: workTitle(w), Status: w.State, Impact: "maintenance", Shortlink: workLink(p), PageID: statuspage.ID("page", p.Organisation),
+		ID: w.ID, Name: w.Title, Status: w.State, Impact: "maintenance", Shortlink: workLink(p), PageID: statuspage.ID("page", p.Organisation),
 		CreatedAt: statuspage.Stamp(first.at), UpdatedAt: statuspage.Stamp(last.at), StartedAt: statuspage.Stamp(w.From),
 		Components: []apiComponent{}, schedule: &schedule{statuspage.Stamp(w.From), statuspage.Stamp(w.To)},
 	}
@@ -145,7 +98,7 @@ func workEvent(p templates.Public, parts apiParts, w templates.Work) (apiEvent, 
 		}
 	}
 	for _, s := range told {
-		v.Updates = append(v.Updates, newUpdate(w.ID, s.id, s.state, s.words(p, w), s.at))
+		v.Updates = append(v.Updates, newUpdate(w.ID, s.id, s.state, s.words(said, p, w), s.at))
 	}
 	return v, nil
 }

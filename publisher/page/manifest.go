@@ -27,6 +27,7 @@ type Manifest struct {
 	GeneratedAt time.Time        `json:"generated_at,omitzero"`
 	CheckedAt   time.Time        `json:"checked_at,omitzero"`  // end of the newest minute that was judged
 	ValidUntil  time.Time        `json:"valid_until,omitzero"` // past it the page is stale
+	Stale       string           `json:"stale,omitempty"`      // then badges say so, at the time {0} of CheckedAt in UTC
 	Files       map[string]Entry `json:"files"`
 }
 

@@ -72,6 +72,9 @@ func (c *Channel) Branded(b templates.Brand) *Channel {
 	return c
 }
 
+// Brand gives the looks that the page has, nil for those that are handed in.
+func (c *Channel) Brand() *templates.Brand { return c.brand }
+
 // dress gives what is to be rendered the looks that the page has.
 func (c *Channel) dress(p templates.Public) templates.Public {
 	if c.brand != nil {
@@ -102,7 +105,7 @@ func (c *Channel) Publish(ctx context.Context, d publisher.Delivery) (string, er
 		// or tick brings another one.
 		return "", fmt.Errorf("render the page: %w: %w", publisher.ErrPermanent, err)
 	}
-	receipt, err := folder{c.folder, c.point}.publish(ctx, files, manifestOf(d.Public, files))
+	receipt, err := folder{c.folder, c.point}.publish(ctx, files, c.manifest(d.Public, files))
 	switch {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return "", fmt.Errorf("write the page: %w: %s and all in it must be writable for the user that Tocsin runs as", err, c.folder)
@@ -117,6 +120,14 @@ func (c *Channel) Publish(ctx context.Context, d publisher.Delivery) (string, er
 		(*tell)()
 	}
 	return receipt, nil
+}
+
+// manifest gives the manifest of the files, with the words for the time when they
+// are stale.
+func (c *Channel) manifest(p templates.Public, files map[string][]byte) Manifest {
+	m, said := manifestOf(p, files), c.t.Words(p)
+	m.Stale = said.Say("stale.since", said.Say("time.clock", "{0}"))
+	return m
 }
 
 // Tell has f called after each publication, by the one who published.

@@ -184,7 +184,7 @@ func checkMarkup(t *testing.T, name, page string, files map[string][]byte) {
 					t.Errorf("a link leads to %s, which is no file", target)
 				}
 			case key == "src" || key == "href" && strings.Contains(value, "//"):
-				if !strings.HasPrefix(value, "data:") && !(element == "link" && name == "404.html") && !strings.HasPrefix(value, "https://docs.") {
+				if !strings.HasPrefix(value, "data:") && !(element == "link" && name == "404.html") && !strings.HasPrefix(value, "https://docs.") && !(name == "subscribe/index.html" && value == "../badge.svg") {
 					t.Errorf("%s asks for %s from elsewhere", element, value)
 				}
 			}
@@ -230,6 +230,11 @@ func TestThePageTellsWhatItMust(t *testing.T) {
 		"missing data": {string(render(t, blind())["index.html"]), []string{
 			">No data since 10:20 UTC – ", "No data <small>since", "We have had no fresh data since 10:20 UTC, so we cannot say whether it is better or worse.",
 		}},
+		"maintenance": {string(rendered(t, "full maintenance")["index.html"]), []string{`Management API and Flag evaluations in India, since <time datetime="2026-05-20T10:00:00Z">10:00 UTC</time>. Planned until 12:00 UTC.`}},
+		"maintenance of one component": {string(rendered(t, "full maintenance")["components/api/index.html"]), []string{
+			"New storage for flags", "Upgrade of the database", `<a href="../../maintenance/index.html">All maintenance</a>`,
+		}},
+		"a region of which a part is out": {string(rendered(t, "full incident")["regions/eu/index.html"]), []string{"<span>Partial outage since "}},
 		"what cannot be judged": {string(render(t, quiet())["index.html"]), []string{
 			"No known problems", "2 of 9 parts cannot be judged at the moment.", "Too little traffic", "Not watched yet",
 		}},
@@ -257,5 +262,26 @@ func TestNothingIsClaimedOfWhatWasNeverWatched(t *testing.T) {
 	}
 	if !bytes.Contains(files["history/index.html"], []byte("Not watched yet")) {
 		t.Error("the history does not say that nothing was watched")
+	}
+}
+
+// What is worst comes first, since few read further, and a day is named once.
+func TestListsAreInTheOrderThatReadersNeed(t *testing.T) {
+	files := rendered(t, "full many")
+	open, _, _ := strings.Cut(string(files["index.html"]), `<section aria-labelledby="works">`)
+	var at []int
+	for _, title := range []string{"Delayed webhooks", "Failing requests to the Management API", "Slow flag evaluations", "A slow dashboard", "Failing sign-ins"} {
+		at = append(at, strings.Index(open, ">"+title+"</a>"))
+	}
+	if at[0] < 0 || !slices.IsSorted(at) {
+		t.Errorf("the open incidents stand at %v, want the worst first", at)
+	}
+	for name, want := range map[string]int{"history/index.html": 1, "history/2026-05.html": 1} {
+		if n := strings.Count(string(files[name]), `<time datetime="2026-05-20">`); n != want {
+			t.Errorf("%s names a day of five incidents %d times", name, n)
+		}
+	}
+	if page := string(files["components/webhooks/index.html"]); strings.Contains(page, "New storage for flags") {
+		t.Error("the page of a component lists maintenance that does not concern it")
 	}
 }

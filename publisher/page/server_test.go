@@ -3,8 +3,10 @@ package page
 import (
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +74,10 @@ func TestEveryFileHasTheHeadersOfItsKind(t *testing.T) {
 			}
 		} else {
 			want["Access-Control-Allow-Origin"], want["Cross-Origin-Resource-Policy"], want["Content-Security-Policy"] = "*", "cross-origin", nothing
+		}
+		if slices.Contains([]string{"summary.json", "status.json", "badge.svg", "badge.json"}, path.Base(name)) && name != fileFacts {
+			// These have no place to say until when they hold: no cache may go on with a green one when we are gone.
+			want["Cache-Control"] = "public, max-age=15, s-maxage=30, stale-while-revalidate=60, stale-if-error=300"
 		}
 		for key, value := range want {
 			if h.Get(key) != value {
@@ -141,6 +147,7 @@ func TestHostsAreToldTheSameHeaders(t *testing.T) {
 		for key, value := range said {
 			switch got := h.Get(key); {
 			case key == "Strict-Transport-Security":
+			case key == "Cache-Control" && greys(name) && !isPage(name): // they serve it themselves, and know nothing of time
 			case key == "Content-Security-Policy":
 				if !strings.Contains(got, value) {
 					t.Errorf("%s: hosts say %q, we %q", name, value, got)

@@ -12,7 +12,8 @@ import (
 
 // snapshot is one version of the page in memory, whole. It never changes.
 type snapshot struct {
-	version string // its folder's name
+	version string    // its folder's name
+	until   time.Time // by the manifest
 	files   map[string]*file
 }
 
@@ -30,8 +31,9 @@ type file struct {
 }
 
 // loadVersion reads a version. Every file is what the manifest says it is, or the
-// version is none. What the snapshot before has already is not read again.
-func loadVersion(root *os.Root, version string, before *snapshot) (*snapshot, error) {
+// version is none. What the snapshot before has already is not read again; what was
+// grey of it by now is as new as if it had changed.
+func loadVersion(root *os.Root, version string, before *snapshot, now time.Time) (*snapshot, error) {
 	v, err := root.OpenRoot(path.Join(versionsName, version))
 	if err != nil {
 		return nil, err
@@ -46,7 +48,7 @@ func loadVersion(root *os.Root, version string, before *snapshot) (*snapshot, er
 		return nil, err
 	}
 	m.Files[fileManifest] = Entry{SHA256: sum(manifest), Size: len(manifest), Type: contentType(fileManifest)}
-	s := &snapshot{version: version, files: make(map[string]*file, len(m.Files))}
+	s := &snapshot{version: version, until: m.ValidUntil, files: make(map[string]*file, len(m.Files))}
 	for name, e := range m.Files {
 		f := &file{name: name, mime: e.Type, hash: e.SHA256}
 		var was *file
@@ -55,6 +57,9 @@ func loadVersion(root *os.Root, version string, before *snapshot) (*snapshot, er
 		}
 		if was != nil && was.hash == e.SHA256 {
 			f.fresh, f.shown = was.fresh, was.shown
+			if least := was.until.Truncate(time.Second).Add(time.Second); was.before(now) && f.shown.Before(least) {
+				f.shown = least
+			}
 		} else if err := f.read(v, was); err != nil {
 			return nil, err
 		}
@@ -104,9 +109,9 @@ func newContent(name string, b []byte) *content {
 func expires(name string, content []byte, m Manifest) expiry {
 	switch {
 	case isPage(name):
-		return expiry{templates.Expires(content), m.CheckedAt}
+		return expiry{templates.Expires(content), m.CheckedAt, m.Stale}
 	case greys(name):
-		return expiry{m.ValidUntil, m.CheckedAt}
+		return expiry{m.ValidUntil, m.CheckedAt, m.Stale}
 	default:
 		return expiry{}
 	}

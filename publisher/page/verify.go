@@ -36,16 +36,16 @@ const most = 64 << 20
 // valid. A page that is published anew meanwhile is read once more. The error says
 // why nothing can be said.
 func Verify(ctx context.Context, where string, now time.Time) (v Verified, err error) {
-	get, done, err := reader(ctx, where)
+	at, err := open(ctx, where)
 	if err != nil {
 		return v, fmt.Errorf("verify the page: %w", err)
 	}
-	defer done()
+	defer at.done()
 	for range 3 {
-		if v, err = verify(get, now); err != nil || len(v.Wrong) == 0 {
+		if v, err = verify(at, now); err != nil || len(v.Wrong) == 0 {
 			break
 		}
-		b, err := get(fileManifest)
+		b, err := at.get(fileManifest)
 		if err != nil {
 			break
 		}
@@ -59,8 +59,15 @@ func Verify(ctx context.Context, where string, now time.Time) (v Verified, err e
 	return v, nil
 }
 
-func verify(get func(name string) ([]byte, error), now time.Time) (v Verified, err error) {
-	b, err := get(fileManifest)
+// place is where a published page is read back from.
+type place struct {
+	get  func(name string) ([]byte, error)
+	list func() ([]string, error) // what is there; nil where nobody can say
+	done func()
+}
+
+func verify(at place, now time.Time) (v Verified, err error) {
+	b, err := at.get(fileManifest)
 	if err != nil {
 		return v, fmt.Errorf("%s: %w: is this where a page is published?", fileManifest, err)
 	}
@@ -75,7 +82,7 @@ func verify(get func(name string) ([]byte, error), now time.Time) (v Verified, e
 	g.SetLimit(8)
 	for _, name := range slices.Sorted(maps.Keys(v.Manifest.Files)) {
 		g.Go(func() error {
-			if wrong := differs(get, name, v.Manifest.Files[name]); wrong != "" {
+			if wrong := differs(at.get, name, v.Manifest.Files[name]); wrong != "" {
 				mu.Lock()
 				defer mu.Unlock()
 				v.Wrong = append(v.Wrong, name+": "+wrong)
@@ -84,6 +91,17 @@ func verify(get func(name string) ([]byte, error), now time.Time) (v Verified, e
 		})
 	}
 	_ = g.Wait() // none fails
+	if at.list != nil {
+		there, err := at.list()
+		if err != nil {
+			return v, err
+		}
+		for _, name := range there {
+			if _, listed := v.Manifest.Files[name]; !listed && checkName(name) == nil {
+				v.Wrong = append(v.Wrong, name+": the manifest does not list it: remove it, or readers are told what is over")
+			}
+		}
+	}
 	slices.Sort(v.Wrong)
 	return v, nil
 }
@@ -110,16 +128,17 @@ func differs(get func(string) ([]byte, error), name string, e Entry) string {
 // errUnasked says of a file that a web server is not expected to give it.
 var errUnasked = errors.New("a file for the host, which need not serve it")
 
-// reader gives what reads files of a page that is published somewhere.
-func reader(ctx context.Context, where string) (get func(name string) ([]byte, error), done func(), err error) {
+// open gives the place of a page that is published somewhere.
+func open(ctx context.Context, where string) (place, error) {
 	if u, err := url.Parse(where); err == nil && (u.Scheme == "http" || u.Scheme == "https") {
 		client := &http.Client{Timeout: 30 * time.Second}
-		return func(name string) ([]byte, error) {
+		get := func(name string) ([]byte, error) {
 			if name == fileHeaders {
 				return nil, errUnasked
 			}
 			return fetch(ctx, client, u.JoinPath(strings.Split(name, "/")...))
-		}, client.CloseIdleConnections, nil
+		}
+		return place{get: get, done: client.CloseIdleConnections}, nil
 	}
 	// The link is resolved once, so that all is of one version.
 	dir := where
@@ -130,16 +149,26 @@ func reader(ctx context.Context, where string) (get func(name string) ([]byte, e
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, nil, err
+		return place{}, fmt.Errorf("%w: name a folder, or an address that begins with https:// or http://", err)
 	}
-	return func(name string) ([]byte, error) {
+	get := func(name string) ([]byte, error) {
 		f, err := root.Open(name)
 		if err != nil {
 			return nil, err
 		}
 		defer f.Close()
 		return io.ReadAll(io.LimitReader(f, most))
-	}, func() { _ = root.Close() }, nil
+	}
+	list := func() (names []string, err error) {
+		err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				names = append(names, name)
+			}
+			return err
+		})
+		return names, err
+	}
+	return place{get, list, func() { _ = root.Close() }}, nil
 }
 
 func fetch(ctx context.Context, client *http.Client, u *url.URL) ([]byte, error) {

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -62,8 +63,17 @@ func TestAPublishedPageIsVerified(t *testing.T) {
 			}
 		}
 	}
+	// A copy that nothing is ever deleted from keeps the badge of what is gone, as it was.
+	left := filepath.Join(copied, "components/gone/badge.svg")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(left), 0o755), os.WriteFile(left, []byte("operational"), 0o644), os.WriteFile(filepath.Join(copied, ".nojekyll"), nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if wrong := verified(copied, p1().Rendered); !strings.Contains(wrong, "components/gone/badge.svg: the manifest does not list it") || strings.Contains(wrong, ".nojekyll") {
+		t.Errorf("of a file that the manifest does not list: %s", wrong)
+	}
 	for where, want := range map[string]string{
 		filepath.Join(copied, "nowhere"): "no such file",
+		"status.example.com":             "name a folder, or an address that begins with https://",
 		t.TempDir():                      "is this where a page is published?",
 		web.URL + "/nowhere":             "is this where a page is published?",
 		"http://127.0.0.1:1":             "is this where a page is published?",

@@ -30,7 +30,9 @@ type keptWording struct {
 // wording words an incident, or gives what was made before from the same.
 func (c *Channel) wording(p templates.Public, i templates.Incident) (wording, error) {
 	// Made from these values alone, so that what is kept depends on nothing else.
-	p = templates.Public{Organisation: p.Organisation, Title: p.Title, URL: p.URL, Support: p.Support, Regions: p.Regions}
+	p = templates.Public{
+		Organisation: p.Organisation, Title: p.Title, URL: p.URL, Support: p.Support, Regions: p.Regions, Brand: templates.Brand{Language: p.Brand.Language},
+	}
 	from := struct {
 		Public   templates.Public
 		Incident templates.Incident

@@ -104,9 +104,15 @@ func Description(p templates.Public) string {
 	return d
 }
 
-// IsClear reports whether every component is known to be well: a page that cannot
-// see all of them is not green.
+// IsClear reports whether every component that is watched is known to be well: a
+// page that cannot see all of them is not green.
 func IsClear(p templates.Public) bool {
-	return p.Blind.IsZero() && !p.Checked.IsZero() && len(p.Components) > 0 &&
-		!slices.ContainsFunc(p.Components, func(c templates.Component) bool { return c.Status != templates.Operational })
+	well := false
+	for _, c := range p.Components {
+		if c.Status != templates.Operational && c.Status != templates.NotWatched {
+			return false
+		}
+		well = well || c.Status == templates.Operational
+	}
+	return well && p.Blind.IsZero() && !p.Checked.IsZero()
 }

@@ -510,6 +510,10 @@ func blind() templates.Public {
 			if cell := &p.Components[c].Cells[n]; cell.Status == templates.Operational {
 				cell.Status, cell.Since = templates.NoData, p.Blind
 			}
+			for f := range p.Components[c].Cells[n].Figures {
+				points := p.Components[c].Cells[n].Figures[f].Points
+				points[len(points)-1], points[len(points)-2] = math.NaN(), math.NaN()
+			}
 		}
 	}
 	u := &p.Incidents[0].Updates[0]
