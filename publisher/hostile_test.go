@@ -2,6 +2,7 @@ package publisher_test
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -373,8 +374,9 @@ func TestPlainWordsGoEverywhere(t *testing.T) {
 // FuzzChannels does the same with words that nobody thought of.
 func FuzzChannels(f *testing.F) {
 	tr := newOracle(f)
+	fuzzing := flag.Lookup("test.fuzz").Value.String() != ""
 	for n, h := range templates.HostileTexts() {
-		if n%6 == 0 { // the test above has all
+		if n == 0 || fuzzing && n%6 == 0 { // to begin with: the test above has all
 			f.Add(h.Text)
 		}
 	}

@@ -203,13 +203,18 @@ func (c *catalogue) fill(key string, args []any, escape func(string) string) (st
 		return escape(pattern), nil
 	}
 	var b strings.Builder
-	last := 0
-	for _, at := range placeholder.FindAllStringIndex(pattern, -1) {
-		b.WriteString(escape(pattern[last:at[0]]))
-		last = at[1]
-		n := int(pattern[at[0]+1] - '0')
-		if n < 0 || n >= len(args) {
-			return "", fmt.Errorf("the text of %q wants a value for %s", key, pattern[at[0]:at[1]])
+	rest := pattern
+	for { // every brace is of a placeholder of one digit: wellSaid saw to it
+		before, after, found := strings.Cut(rest, "{")
+		b.WriteString(escape(before))
+		if !found {
+			return b.String(), nil
+		}
+		hole, after, _ := strings.Cut(after, "}")
+		rest = after
+		n, err := strconv.Atoi(hole)
+		if err != nil || n < 0 || n >= len(args) {
+			return "", fmt.Errorf("the text of %q wants a value for {%s}", key, hole)
 		}
 		switch a := args[n].(type) {
 		case template.HTML:
@@ -220,8 +225,6 @@ func (c *catalogue) fill(key string, args []any, escape func(string) string) (st
 			b.WriteString(escape(fmt.Sprint(a)))
 		}
 	}
-	b.WriteString(escape(pattern[last:]))
-	return b.String(), nil
 }
 
 // number gives a whole number with its thousands parted.

@@ -107,6 +107,7 @@ func TestLintRefusesWhatIsNotFilledIn(t *testing.T) {
 		"a comparison":                "p99 > 5 s",
 		"a misprint":                  "about %!d(string=x) requests",
 		"a missing argument":          "about %!(EXTRA int=1)",
+		"a misprint after loud words": "up by 50%! (%!%!v(PANIC=x)",
 		"an escape":                   "red \x1b[31m",
 		"a reversed word":             "all \u202eenif\u202c",
 		"a character without width":   "ad\u200bmin",
@@ -123,6 +124,7 @@ func TestLintRefusesWhatIsNotFilledIn(t *testing.T) {
 		"other languages": "Überlastung – помилки, エラー, خطأ",
 		"brackets":        "[INCIDENT] P0 — “x” & 'y'",
 		"a loud percent":  "up by 50%!",
+		"loud percents":   "50%! (of 100%!) and 20%!é( or 3%!",
 	} {
 		if err := Lint(text); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -20,10 +20,13 @@ func Lint(text string) error {
 	if n := strings.IndexAny(text, "<>{}"); n >= 0 {
 		return &unfit{around(text, n), "which marks a place to be filled in: use words instead"}
 	}
-	if at := misprint.FindStringIndex(text); at != nil {
-		return &unfit{around(text, at[0]), "which is printed in place of a value: mend the template"}
+	if at := misprinted(text); at >= 0 {
+		return &unfit{around(text, at), "which is printed in place of a value: mend the template"}
 	}
 	for n, r := range text {
+		if r >= ' ' && r < 0x7f {
+			continue
+		}
 		if r != '\n' && unicode.IsControl(r) || invisible(r) {
 			return fmt.Errorf("the text holds the invisible character %U after %q: remove it", r, around(text, max(0, n-1)))
 		}
@@ -52,8 +55,8 @@ func Fit(text string) error {
 	if n := utf8.RuneCountInString(plain); n > longest {
 		return fmt.Errorf("the text has %d characters, and at most %d are published: shorten it, or say the rest in a later update", n, longest)
 	}
-	if at := misprint.FindStringIndex(plain); at != nil {
-		return fmt.Errorf("the text holds %q, which a program prints in place of a value: write the value", around(plain, at[0]))
+	if at := misprinted(plain); at >= 0 {
+		return fmt.Errorf("the text holds %q, which a program prints in place of a value: write the value", around(plain, at))
 	}
 	if err := Lint(plain); err != nil {
 		return err
@@ -92,8 +95,24 @@ var insides = []struct {
 	{"an id from the inside", regexp.MustCompile(`(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b[0-9a-f]{16,}\b`)},
 }
 
-// misprint is how fmt shows a value that does not fit its verb.
-var misprint = regexp.MustCompile(`%!([a-zA-Z]\(|\()`)
+// misprinted tells where fmt shows a value that does not fit its verb, as in
+// "%!d(" or "%!("; -1 if nowhere.
+func misprinted(text string) int {
+	for n := 0; ; n += len("%!") {
+		at := strings.Index(text[n:], "%!")
+		if at < 0 {
+			return -1
+		}
+		n += at
+		rest := text[n+len("%!"):]
+		if rest != "" && unicode.IsLetter(rune(rest[0])) && rest[0] < utf8.RuneSelf {
+			rest = rest[1:]
+		}
+		if strings.HasPrefix(rest, "(") {
+			return n
+		}
+	}
+}
 
 // around gives the word at n.
 func around(text string, n int) string {

@@ -58,13 +58,15 @@ func (s *Set) Comment(p Public, i Incident, u Update) (string, error) {
 
 func (s *Set) issue(name string, p Public, i Incident, u Update) (string, error) {
 	// The marks that Lint looks for mean something in Markdown. They are looked
-	// for in what the text is made from.
-	for _, v := range []any{i, u} {
+	// for in what the text is made from: other updates had it done when they were
+	// told.
+	post := postOf(p, i, u)
+	i.Updates = nil
+	for _, v := range []any{i, u, post.before} {
 		if err := lint(name, reflect.ValueOf(v)); err != nil {
 			return "", err
 		}
 	}
-	post := postOf(p, i, u)
 	out := Issue{
 		ID: markdown(i.ID), Severity: markdown(u.Severity), State: markdown(post.State()), Status: markdown(u.Status),
 		Title: markdown(post.Title()), Component: markdown(post.component()), Where: markdown(post.Where()),

@@ -236,16 +236,20 @@ func getAsset(w http.ResponseWriter, r *http.Request) {
 
 func assetURL(name string) string { return path.Join("/assets", name) + "?v=" + assets[name].tag }
 
-var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"asset": assetURL,
-	"build": func() string { return build },
-	"iso": func(t time.Time) string {
-		if t.IsZero() {
-			return ""
-		}
-		return t.UTC().Format(time.RFC3339)
-	},
-}).ParseFS(files, "files/*.html"))
+// pages are the console's templates. Most commands show no page, and do not wait
+// for them to be read.
+var pages = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"asset": assetURL,
+		"build": func() string { return build },
+		"iso": func(t time.Time) string {
+			if t.IsZero() {
+				return ""
+			}
+			return t.UTC().Format(time.RFC3339)
+		},
+	}).ParseFS(files, "files/*.html"))
+})
 
 // Screen is what a page is executed with: one of the pointers is set.
 type Screen struct {
@@ -321,7 +325,7 @@ func render(w io.Writer, s Screen) error {
 	if s.Icon == "" {
 		s.Icon = assetURL("icon-unknown.svg")
 	}
-	if err := pages.ExecuteTemplate(&b, "layout", s); err != nil {
+	if err := pages().ExecuteTemplate(&b, "layout", s); err != nil {
 		return err
 	}
 	_, err := w.Write(b.Bytes())
