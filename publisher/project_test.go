@@ -285,7 +285,7 @@ func TestFiguresAreRound(t *testing.T) {
 		{incident.Update{Value: 0.2, Trend: incident.TrendUnknown}, ""},
 		{incident.Update{}, ""},
 	} {
-		if got := figure(k.u); got != k.want {
+		if got := measured(k.u).String(); got != k.want {
 			t.Errorf("%+v: %q, want %q", k.u, got, k.want)
 		}
 	}

@@ -179,7 +179,7 @@ func TestWhatAPersonDeclaredIsShown(t *testing.T) {
 	p := Project(projectConfig(t), b, noon, noon)
 	i := p.Incidents[0]
 	u := i.Updates[0]
-	got := fmt.Sprint(p.Components[0].Cells[1].Status, i.Status, i.Integrity, u.Integrity, u.Figure)
+	got := fmt.Sprint(p.Components[0].Cells[1].Status, i.Status, i.Integrity, u.Integrity, u.Measured)
 	if want := fmt.Sprint(templates.Partial, "Partial service", "not impacted", "under review", ""); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

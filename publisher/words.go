@@ -2,9 +2,7 @@ package publisher
 
 import (
 	"fmt"
-	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/featuresignals/tocsin/incident"
@@ -127,7 +125,7 @@ func (v view) update(i incident.Incident, u incident.Update) templates.Update {
 		Number: u.Number, ID: fmt.Sprintf("%s-%d", i.ID, u.Number), State: string(u.State), Severity: u.Severity.String(),
 		Symptom: line(u.Words.Symptom), Impact: line(u.Words.Impact), Workaround: line(u.Words.Workaround),
 		Integrity: integrity(u.Integrity), Text: templates.Paragraphs(u.Text),
-		Figure: figure(u), Trend: string(u.Trend), Calm: u.Calm, Watching: u.Watching,
+		Measured: measured(u), Trend: string(u.Trend), Calm: u.Calm, Watching: u.Watching,
 		Said: u.Said, AsOf: u.AsOf, Blind: u.Blind, Late: u.Late, Next: u.Next, Every: u.Every,
 		Ended: u.Ended, PostMortem: u.PostMortem, Into: v.into(u.Into),
 	}
@@ -181,47 +179,19 @@ func impact(s rules.Severity, all bool) string {
 	}
 }
 
-// figure gives an update's value in round words, "" when there is none to give.
-func figure(u incident.Update) string {
+// measured gives an update's value, as far as there is one to give.
+func measured(u incident.Update) templates.Measured {
 	switch {
 	case u.Value <= 0 || slices.Contains(unmeasured, u.Trend):
-		return ""
+		return templates.Measured{}
 	case u.Quantile == 0:
-		return "about " + roundPercent(u.Value) + " of requests"
+		return templates.Measured{Share: u.Value}
 	default:
-		slowest := 1 - float64(u.Quantile)/10000
-		return fmt.Sprintf("the slowest %s of requests take more than %s", roundPercent(slowest), roundDuration(time.Duration(u.Value)))
+		return templates.Measured{Share: 1 - float64(u.Quantile)/10000, Over: time.Duration(u.Value)}
 	}
 }
 
 // unmeasured lists the trends that no value goes with.
 var unmeasured = []incident.Trend{
 	incident.TrendUnknown, incident.TrendOver, incident.TrendGone, incident.TrendCalm, incident.TrendTold, incident.TrendForced, incident.TrendMerged,
-}
-
-// roundPercent writes a ratio with two digits that count.
-func roundPercent(v float64) string {
-	v *= 100
-	if v >= 10 {
-		return fmt.Sprintf("%.0f %%", v)
-	}
-	digits := 1 - int(math.Floor(math.Log10(v)))
-	s := fmt.Sprintf("%.*f", min(max(digits, 0), 4), v)
-	if strings.Contains(s, ".") {
-		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
-	}
-	return s + " %"
-}
-
-// roundDuration writes a duration with two digits that count.
-func roundDuration(d time.Duration) string {
-	unit, name := time.Second, "s"
-	if d < time.Second {
-		unit, name = time.Millisecond, "ms"
-	}
-	v := float64(d) / float64(unit)
-	if v >= 10 {
-		return fmt.Sprintf("%.0f %s", v, name)
-	}
-	return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0") + " " + name
 }

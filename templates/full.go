@@ -35,7 +35,7 @@ func full() Public {
 			updates = append(updates, Update{
 				Number: (4-n)*len(Trends) - m, ID: "INC-2026-0001-1", State: state, Severity: "P0", Status: "Partial service",
 				Regions: []Region{europe, india}, Symptom: "elevated errors on the management API",
-				Impact: "failed requests when they change flags", Figure: "about 15 % of requests", Workaround: "use another region",
+				Impact: "failed requests when they change flags", Measured: Measured{Share: .15}, Workaround: "use another region",
 				Trend: trend, Calm: 12 * time.Minute, Watching: 10 * time.Minute, Said: said, AsOf: said.Add(-time.Minute),
 				Blind: said.Add(-time.Hour), Late: m == 0, Next: said.Add(30 * time.Minute), Every: 30 * time.Minute,
 				Also: []string{"Dashboard"}, Integrity: "not impacted", Text: "The first paragraph.\nThe second one.",

@@ -25,7 +25,7 @@ func TestHostileWordsAreEscaped(t *testing.T) {
 	i.Component.Name, i.Integrity, i.Workaround, i.Symptom = hostile, hostile, hostile, hostile
 	for n := range i.Updates {
 		u := &i.Updates[n]
-		u.Symptom, u.Impact, u.Figure, u.Workaround, u.Status, u.State = hostile, hostile, hostile, hostile, hostile, hostile
+		u.Symptom, u.Impact, u.Workaround, u.Status, u.State = hostile, hostile, hostile, hostile, hostile
 		u.Text, u.Integrity, u.Into = hostile, hostile, hostile
 	}
 	i.Updates[0].Trend = "new"

@@ -189,7 +189,7 @@ func (i Incident) tame() Incident {
 
 // tame gives an update whose words are short and visible.
 func (u Update) tame() Update {
-	u.Symptom, u.Impact, u.Figure = lineOf(u.Symptom), lineOf(u.Impact), lineOf(u.Figure)
+	u.Symptom, u.Impact = lineOf(u.Symptom), lineOf(u.Impact)
 	u.Workaround, u.Integrity, u.Text = lineOf(u.Workaround), lineOf(u.Integrity), prose(u.Text)
 	u.Regions, u.Also = tameRegions(u.Regions), namesOf(u.Also)
 	return u

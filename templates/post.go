@@ -186,13 +186,7 @@ func (p Post) Workaround() string {
 }
 
 // Figure gives the measured value as a clause, without a full stop.
-func (p Post) Figure() string {
-	s := strings.TrimRight(oneline(p.Update.Figure), ".")
-	if strings.HasSuffix(s, " of requests") {
-		return s + " are affected"
-	}
-	return s
-}
+func (p Post) Figure() string { return p.said().measured(p.Update.Measured, "measured.affected") }
 
 // Trending reports whether there is a sentence on the trend.
 func (p Post) Trending() bool {

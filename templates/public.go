@@ -227,7 +227,7 @@ type Update struct {
 	Also       []string // names of components that it speaks for besides: they depend on this one's, or incidents of theirs were merged into it
 	Symptom    string
 	Impact     string // what customers may experience, the rule's words: "failed requests when they change flags"; may be ""
-	Figure     string // rounded: "about 15 % of requests", "the slowest 1 % take more than 2.5 s"; "" if unknown
+	Measured   Measured // what customers feel of it
 	Workaround string
 	Integrity  string // of customers' data, as Incident.Integrity, at that time
 	Text       string // a person's own words, a paragraph a line; "" if nobody wrote any

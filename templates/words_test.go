@@ -69,7 +69,7 @@ func stories() []story {
 			Update: Update{
 				State: state, Severity: severity, Status: status[severity], Regions: []Region{europe},
 				Symptom: "elevated errors on the management API", Impact: "failed requests when they change flags",
-				Figure: "about 15 % of requests", Trend: trend, Said: at(10, 32), AsOf: at(10, 31),
+				Measured: Measured{Share: .15}, Trend: trend, Said: at(10, 32), AsOf: at(10, 31),
 				Next: at(10, 32).Add(every[severity]), Every: every[severity],
 			},
 		}
@@ -78,15 +78,15 @@ func stories() []story {
 		}
 		switch trend {
 		case "calm":
-			p.Update.Calm, p.Update.Watching, p.Update.Figure, p.Update.Status = 12*time.Minute, 10*time.Minute, "", "Operational"
+			p.Update.Calm, p.Update.Watching, p.Update.Measured, p.Update.Status = 12*time.Minute, 10*time.Minute, Measured{}, "Operational"
 		case "over", "gone", "forced":
-			p.Update.Figure, p.Update.Status = "", "Operational"
+			p.Update.Measured, p.Update.Status = Measured{}, "Operational"
 			p.Incident.Resolved, p.Update.Next, p.Update.Every = at(10, 31), time.Time{}, 0
 			if severity == "P0" || severity == "P1" {
 				p.Update.PostMortem = at(10, 31).AddDate(0, 0, 2)
 			}
 		case "unknown":
-			p.Update.Blind, p.Update.AsOf, p.Update.Figure = at(10, 21), at(10, 21), ""
+			p.Update.Blind, p.Update.AsOf, p.Update.Measured = at(10, 21), at(10, 21), Measured{}
 		}
 		return p
 	}
@@ -129,7 +129,7 @@ func stories() []story {
 
 	told := func(state, severity string) Post {
 		p := base(state, severity, "told")
-		p.Update.Figure, p.Update.Symptom, p.Update.Impact = "", "wrong numbers on the usage page", "usage that is shown too low"
+		p.Update.Measured, p.Update.Symptom, p.Update.Impact = Measured{}, "wrong numbers on the usage page", "usage that is shown too low"
 		return p
 	}
 	add("told, the first", told("investigating", "P2"))
@@ -145,7 +145,7 @@ func stories() []story {
 
 	merged := func(severity string) Post {
 		p := base("resolved", severity, "merged")
-		p.Update.Figure, p.Update.Next, p.Update.Every, p.Update.Into = "", time.Time{}, 0, "INC-2026-0043"
+		p.Update.Measured, p.Update.Next, p.Update.Every, p.Update.Into = Measured{}, time.Time{}, 0, "INC-2026-0043"
 		p.Incident.Into, p.Incident.Resolved = p.Update.Into, at(10, 31)
 		return p
 	}
@@ -166,7 +166,7 @@ func stories() []story {
 	add("late", p)
 
 	p = base("investigating", "P1", "unknown")
-	p.Update.Blind, p.Update.Figure = at(23, 50).AddDate(0, 0, -1), "about 15 % of requests"
+	p.Update.Blind, p.Update.Measured = at(23, 50).AddDate(0, 0, -1), Measured{Share: .15}
 	p.Update.AsOf = p.Update.Blind
 	add("blind since yesterday, with an old figure", p)
 
@@ -176,7 +176,7 @@ func stories() []story {
 
 	p = base("investigating", "P2", "new")
 	p.Update.Regions = []Region{europe, india}
-	p.Update.Figure, p.Update.Workaround = "the slowest 1 % of requests take more than 2.5 s", "retry after 10 seconds"
+	p.Update.Measured, p.Update.Workaround = Measured{Share: .01, Over: 2500 * time.Millisecond}, "retry after 10 seconds"
 	p.Update.Symptom, p.Update.Impact = "slow responses", ""
 	add("two regions, slow, a workaround and no impact", p)
 

@@ -102,10 +102,10 @@ func update(n int, target string) publisher.Delivery {
 		u := templates.Update{
 			Number: k, ID: fmt.Sprintf("INC-2026-0001-%d", k), State: states[k-1], Severity: "P0", Status: "Partial service",
 			Regions: []templates.Region{europe}, Symptom: "elevated errors on the management API", Impact: "failed requests when they change flags",
-			Figure: "about 15 % of requests", Trend: "new", Said: said, AsOf: said.Add(-time.Minute), Next: said.Add(30 * time.Minute), Every: 30 * time.Minute,
+			Measured: templates.Measured{Share: .15}, Trend: "new", Said: said, AsOf: said.Add(-time.Minute), Next: said.Add(30 * time.Minute), Every: 30 * time.Minute,
 		}
 		if states[k-1] == "resolved" {
-			u.Trend, u.Figure, i.Resolved = "over", "", said
+			u.Trend, u.Measured, i.Resolved = "over", templates.Measured{}, said
 		}
 		i.Updates = append(i.Updates, u)
 	}

@@ -123,7 +123,7 @@ func past(p templates.Public, id string, c templates.Component, r templates.Regi
 			Number: 3 - n, ID: fmt.Sprintf("%s-%d", id, 3-n), State: state, Severity: "P1",
 			Status: []string{"Operational", "Operational", "Partial service"}[n], Regions: i.Regions, Symptom: i.Symptom,
 			Impact: "failed requests", Trend: []string{"over", "calm", "new"}[n], Calm: 3 * time.Minute, Watching: time.Duration(n) * 7 * time.Minute,
-			Figure: []string{"", "", "about 6 % of requests"}[n], Said: said, AsOf: said.Add(-time.Minute), Every: time.Hour, Next: said.Add(time.Hour),
+			Measured: []templates.Measured{2: {Share: .06}}[n], Said: said, AsOf: said.Add(-time.Minute), Every: time.Hour, Next: said.Add(time.Hour),
 		})
 	}
 	return i
@@ -141,9 +141,9 @@ func p0() templates.Public {
 		Workaround: "", Integrity: "under review", Began: today(9, 58), Detected: today(10, 2), Next: today(11, 2), Every: 30 * time.Minute,
 	}
 	for n, u := range []templates.Update{
-		{State: "investigating", Trend: "unchanged", Figure: "about 62 % of requests", Said: today(10, 32)},
-		{State: "investigating", Trend: "worse", Figure: "about 60 % of requests", Said: today(10, 12)},
-		{State: "investigating", Trend: "new", Figure: "about 24 % of requests", Said: today(10, 2)},
+		{State: "investigating", Trend: "unchanged", Measured: templates.Measured{Share: .62}, Said: today(10, 32)},
+		{State: "investigating", Trend: "worse", Measured: templates.Measured{Share: .6}, Said: today(10, 12)},
+		{State: "investigating", Trend: "new", Measured: templates.Measured{Share: .24}, Said: today(10, 2)},
 	} {
 		u.Number, u.ID = 3-n, fmt.Sprintf("%s-%d", i.ID, 3-n)
 		u.Severity, u.Status, u.Regions, u.Symptom, u.Impact = "P0", i.Status, i.Regions, i.Symptom, "errors when they create or change flags; flags that are live keep working"
@@ -180,8 +180,8 @@ func p1() templates.Public {
 		Workaround: "Raise the time-out of your SDK to 10 seconds", Integrity: "not impacted", Began: today(10, 20), Detected: today(10, 25), Next: today(11, 30), Every: time.Hour,
 	}
 	for n, u := range []templates.Update{
-		{State: "identified", Trend: "better", Figure: "the slowest 1 % of requests take more than 2.5 s", Said: today(10, 30), Integrity: "not impacted", Text: "A cache was sized too small in a release of this morning.\nWe are making it larger, region by region."},
-		{State: "investigating", Trend: "new", Figure: "the slowest 1 % of requests take more than 5.6 s", Said: today(10, 25), Late: true},
+		{State: "identified", Trend: "better", Measured: templates.Measured{Share: .01, Over: 2500 * time.Millisecond}, Said: today(10, 30), Integrity: "not impacted", Text: "A cache was sized too small in a release of this morning.\nWe are making it larger, region by region."},
+		{State: "investigating", Trend: "new", Measured: templates.Measured{Share: .01, Over: 5600 * time.Millisecond}, Said: today(10, 25), Late: true},
 	} {
 		u.Number, u.ID = 2-n, fmt.Sprintf("%s-%d", slow.ID, 2-n)
 		u.Severity, u.Status, u.Regions, u.Symptom, u.Impact = "P1", slow.Status, slow.Regions, slow.Symptom, "slow answers, and defaults where an SDK gives up waiting"
@@ -203,7 +203,7 @@ func blind() templates.Public {
 		}
 	}
 	u := &p.Incidents[0].Updates[0]
-	u.Trend, u.Blind, u.AsOf, u.Figure = "unknown", today(10, 20), today(10, 20), "about 60 % of requests"
+	u.Trend, u.Blind, u.AsOf, u.Measured = "unknown", today(10, 20), today(10, 20), templates.Measured{Share: .6}
 	return p
 }
 

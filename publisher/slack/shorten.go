@@ -27,7 +27,7 @@ func shortened(d publisher.Delivery) publisher.Delivery {
 	}
 	i, u := *d.Incident, *d.Update
 	u.Text = shorten(u.Text, mostTyped)
-	lines(&u.Symptom, &u.Impact, &u.Workaround, &u.Figure, &u.Status, &u.Integrity, &u.State, &u.Severity)
+	lines(&u.Symptom, &u.Impact, &u.Workaround, &u.Status, &u.Integrity, &u.State, &u.Severity)
 	lines(&i.Symptom, &i.Impact, &i.Workaround, &i.Status, &i.Integrity, &i.State, &i.Severity, &i.Component.Name, &i.Component.ID, &i.Into)
 	u.Also, u.Regions, i.Regions = shortenAll(u.Also), regions(u.Regions), regions(i.Regions)
 	d.Incident, d.Update = &i, &u

@@ -139,7 +139,7 @@ func said(at time.Time, story ...string) publisher.Delivery {
 		severity, state, _ := strings.Cut(one, " ")
 		u := templates.Update{
 			Number: n + 1, ID: fmt.Sprintf("INC-2026-0001-%d", n+1), State: state, Severity: severity, Status: "Partial service", Regions: i.Regions,
-			Symptom: i.Symptom, Impact: "failed requests when they change flags", Figure: "about 15 % of requests", Integrity: "under review",
+			Symptom: i.Symptom, Impact: "failed requests when they change flags", Measured: templates.Measured{Share: .15}, Integrity: "under review",
 			Trend: "unchanged", Said: at.Add(time.Duration(n) * 10 * time.Second), AsOf: at, Every: 30 * time.Minute, Workaround: "use another region",
 		}
 		if n == 0 {

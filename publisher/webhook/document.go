@@ -209,7 +209,7 @@ func newDocument(d publisher.Delivery, most bounds) document {
 func newUpdate(u templates.Update, most bounds) updateJSON {
 	return updateJSON{
 		ID: u.ID, Number: u.Number, State: u.State, Severity: u.Severity, Status: u.Status,
-		Symptom: clip(u.Symptom, most.words), Impact: clip(u.Impact, most.words), Figure: clip(u.Figure, most.words),
+		Symptom: clip(u.Symptom, most.words), Impact: clip(u.Impact, most.words), Figure: u.Measured.String(),
 		Trend: u.Trend, Text: clip(u.Text, most.text), Integrity: clip(u.Integrity, most.words), Workaround: clip(u.Workaround, most.words),
 		Regions: named(u.Regions, most), Late: u.Late,
 		Said: stamp(u.Said), AsOf: stamp(u.AsOf), NextUpdate: stamp(u.Next),

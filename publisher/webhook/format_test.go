@@ -334,7 +334,7 @@ func hostile(words string) []publisher.Delivery {
 	up.Public.Organisation, up.Public.Title, up.Public.Description, up.Public.URL = words, words, words, "https://a.example/"+words
 	for k := range i.Updates {
 		e := &i.Updates[k]
-		e.Symptom, e.Impact, e.Figure, e.Workaround, e.Text, e.Integrity = words, words, words, words, words, words
+		e.Symptom, e.Impact, e.Workaround, e.Text, e.Integrity = words, words, words, words, words
 		e.Regions, e.Also = slices.Repeat([]templates.Region{{Code: "eu", Name: words}}, 3), []string{words}
 	}
 	first := delivery(1)

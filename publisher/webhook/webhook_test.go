@@ -85,11 +85,11 @@ func open(t *testing.T, url, file string) *Channel {
 func delivery(number int) publisher.Delivery {
 	at := func(hour, minute int) time.Time { return time.Date(2026, 5, 20, hour, minute, 0, 0, time.UTC) }
 	europe := templates.Region{Code: "eu", Name: "Europe"}
-	update := func(number int, state, severity, status, trend, figure string, said, next time.Time) templates.Update {
+	update := func(number int, state, severity, status, trend string, share float64, said, next time.Time) templates.Update {
 		return templates.Update{
 			Number: number, ID: "INC-2026-0001-" + string(rune('0'+number)), State: state, Severity: severity, Status: status,
 			Regions: []templates.Region{europe}, Symptom: "elevated errors on the management API",
-			Impact: "failed requests when they change flags", Figure: figure, Trend: trend, Integrity: "under review",
+			Impact: "failed requests when they change flags", Measured: templates.Measured{Share: share}, Trend: trend, Integrity: "under review",
 			Said: said, AsOf: said.Add(-time.Minute), Next: next,
 		}
 	}
@@ -100,9 +100,9 @@ func delivery(number int) publisher.Delivery {
 		Regions:   []templates.Region{europe}, Integrity: "under review",
 		Began: at(10, 27), Detected: at(10, 32), Resolved: at(11, 4),
 		Updates: []templates.Update{
-			update(3, "resolved", "P1", "Operational", "over", "", at(11, 4), time.Time{}),
-			update(2, "monitoring", "P1", "Partial service", "calm", "", at(10, 52), at(11, 52)),
-			update(1, "investigating", "P1", "Partial service", "new", "about 15 % of requests", at(10, 33), at(11, 33)),
+			update(3, "resolved", "P1", "Operational", "over", 0, at(11, 4), time.Time{}),
+			update(2, "monitoring", "P1", "Partial service", "calm", 0, at(10, 52), at(11, 52)),
+			update(1, "investigating", "P1", "Partial service", "new", .15, at(10, 33), at(11, 33)),
 		},
 	}
 	inc.Updates[1].Calm, inc.Updates[1].Text = 2*time.Minute, "We have added disk space to a database."

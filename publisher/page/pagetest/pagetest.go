@@ -198,7 +198,7 @@ func past(p templates.Public, h happening, id string) templates.Incident {
 	for n, u := range []templates.Update{
 		{State: "resolved", Status: "Operational", Trend: "over", Integrity: "not impacted", PostMortem: i.Resolved.Add(5 * 24 * time.Hour)},
 		{State: "monitoring", Status: "Operational", Trend: "calm", Calm: 3 * time.Minute, Watching: 7 * time.Minute, Integrity: "not impacted"},
-		{State: "investigating", Status: phrase(h.severity), Trend: "new", Figure: "about 6 % of requests", Integrity: "under review"},
+		{State: "investigating", Status: phrase(h.severity), Trend: "new", Measured: templates.Measured{Share: .06}, Integrity: "under review"},
 	} {
 		u.Number, u.ID = 3-n, fmt.Sprintf("%s-%d", id, 3-n)
 		u.Severity, u.Regions, u.Symptom, u.Impact = i.Severity, i.Regions, i.Symptom, h.impact
@@ -439,9 +439,9 @@ func settled(p *templates.Public) {
 
 func firstOutage(p *templates.Public) {
 	open(p, "INC-2026-0011", 0, 0, []int{1}, today(9, 58), "failing requests to the Management API", "errors when they create or change flags; flags that are live keep working",
-		templates.Update{State: "investigating", Trend: "unchanged", Figure: "about 62 % of requests", Said: today(10, 32)},
-		templates.Update{State: "investigating", Trend: "worse", Figure: "about 60 % of requests", Said: today(10, 12)},
-		templates.Update{State: "investigating", Trend: "new", Figure: "about 24 % of requests", Said: today(10, 2)},
+		templates.Update{State: "investigating", Trend: "unchanged", Measured: templates.Measured{Share: .62}, Said: today(10, 32)},
+		templates.Update{State: "investigating", Trend: "worse", Measured: templates.Measured{Share: .6}, Said: today(10, 12)},
+		templates.Update{State: "investigating", Trend: "new", Measured: templates.Measured{Share: .24}, Said: today(10, 2)},
 	)
 }
 
@@ -456,19 +456,19 @@ func many() templates.Public {
 	p := good()
 	firstOutage(&p)
 	open(&p, "INC-2026-0012", 2, 1, []int{0, 2}, today(10, 20), "slow flag evaluations", "slow answers, and defaults where an SDK gives up waiting",
-		templates.Update{State: "identified", Trend: "better", Figure: "the slowest 1 % take more than 2.5 s", Said: today(10, 30), Integrity: "not impacted", Workaround: "Raise the time-out of your SDK to 10 seconds", Text: "A cache was sized too small in a release of this morning.\nWe are making it larger, region by region."},
-		templates.Update{State: "investigating", Trend: "new", Figure: "the slowest 1 % take more than 5.6 s", Said: today(10, 25)},
+		templates.Update{State: "identified", Trend: "better", Measured: templates.Measured{Share: .01, Over: 2500 * time.Millisecond}, Said: today(10, 30), Integrity: "not impacted", Workaround: "Raise the time-out of your SDK to 10 seconds", Text: "A cache was sized too small in a release of this morning.\nWe are making it larger, region by region."},
+		templates.Update{State: "investigating", Trend: "new", Measured: templates.Measured{Share: .01, Over: 5600 * time.Millisecond}, Said: today(10, 25)},
 	)
 	open(&p, "INC-2026-0013", 1, 5, []int{0, 1, 2}, today(10, 24), "delayed webhooks", "events that arrive up to half an hour late",
-		templates.Update{State: "investigating", Trend: "new", Figure: "about 31 % of requests", Said: today(10, 28)},
+		templates.Update{State: "investigating", Trend: "new", Measured: templates.Measured{Share: .31}, Said: today(10, 28)},
 	)
 	open(&p, "INC-2026-0014", 1, 4, []int{1}, today(9, 59), "failing sign-ins", "errors when they sign in",
 		templates.Update{State: "monitoring", Status: "Operational", Trend: "calm", Calm: 4 * time.Minute, Watching: 6 * time.Minute, Said: today(10, 40), Integrity: "not impacted"},
-		templates.Update{State: "investigating", Trend: "worse", Figure: "about 18 % of requests", Said: today(10, 20)},
-		templates.Update{State: "investigating", Trend: "new", Figure: "about 6 % of requests", Said: today(10, 4)},
+		templates.Update{State: "investigating", Trend: "worse", Measured: templates.Measured{Share: .18}, Said: today(10, 20)},
+		templates.Update{State: "investigating", Trend: "new", Measured: templates.Measured{Share: .06}, Said: today(10, 4)},
 	)
 	open(&p, "INC-2026-0015", 2, 3, []int{1}, today(10, 1), "a slow dashboard", "pages that take seconds to load",
-		templates.Update{State: "investigating", Trend: "new", Figure: "the slowest 1 % take more than 4 s", Said: today(10, 6)},
+		templates.Update{State: "investigating", Trend: "new", Measured: templates.Measured{Share: .01, Over: 4000 * time.Millisecond}, Said: today(10, 6)},
 	)
 	begin(&p, "Reindexing of the audit log", today(10, 0), 3*time.Hour, []int{6}, []int{0, 1, 2})
 	p.Components[9].Cells[2] = templates.Cell{Region: Regions[2], Status: templates.NoData, Since: today(10, 11)}
@@ -517,7 +517,7 @@ func blind() templates.Public {
 		}
 	}
 	u := &p.Incidents[0].Updates[0]
-	u.Trend, u.Blind, u.AsOf, u.Figure = "unknown", p.Blind, p.Blind, "about 60 % of requests"
+	u.Trend, u.Blind, u.AsOf, u.Measured = "unknown", p.Blind, p.Blind, templates.Measured{Share: .6}
 	return p
 }
 
