@@ -226,7 +226,7 @@ type Update struct {
 	AllRegions bool
 	Also       []string // names of components that it speaks for besides: they depend on this one's, or incidents of theirs were merged into it
 	Symptom    string
-	Impact     string // what customers may experience, the rule's words: "failed requests when they change flags"; may be ""
+	Impact     string   // what customers may experience, the rule's words: "failed requests when they change flags"; may be ""
 	Measured   Measured // what customers feel of it
 	Workaround string
 	Integrity  string // of customers' data, as Incident.Integrity, at that time

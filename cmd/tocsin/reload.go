@@ -132,6 +132,9 @@ func (k *keeper) tryReload(ctx context.Context, files reading, why string) error
 	if !diff.differs("page") && !reflect.DeepEqual(looks(next.channels), looks(was.channels)) {
 		diff.others = append(diff.others, "page")
 	}
+	if !diff.reopens() { // the channels go on, and tell the page that they know of what they published
+		next.channels, next.shown, next.page = was.channels, was.shown, was.page
+	}
 	k.logger.Info("the configuration changed, reading what its rules look back on", "why", why)
 	is := &standing{setup: next, sum: files.sum, own: files.own(), loops: k.loops(next)}
 	filled := true
