@@ -6,8 +6,8 @@ VERIFIER := publisher/testdata/verify/node_modules/standardwebhooks/package.json
 export CGO_ENABLED ?= 0
 
 # The race detector watches what may race: all of ours, and what shares memory with it. SQLite is C that became Go, on memory that is not Go's; and what only
-# computes, without an atomic or a lock of its own (expressions, templates, numbers, compression, YAML), finds no race and takes six times as long when it
-# is watched. Pointers are checked where somebody uses unsafe ones, and nothing here does.
+# computes, without an atomic of its own (expressions, templates, numbers, compression, YAML), finds no race and takes several times as long when it is
+# watched. Unsafe pointers are checked in what is ours.
 UNWATCHED := modernc.org/... regexp/... text/template/... html/... unicode/... strconv internal/strconv compress/... \
 	github.com/andybalholm/brotli/... golang.org/x/net/html/... github.com/goccy/go-yaml/...
 RACE := -race -gcflags=all=-d=checkptr=0 $(UNWATCHED:%=-gcflags=%=-race=false) -gcflags=github.com/featuresignals/tocsin/...=
