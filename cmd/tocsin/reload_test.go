@@ -146,17 +146,22 @@ func (r reloading) get(url string) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-func (r reloading) edit(name, from, to string) {
+// edit puts a text in the place of another, or several at once.
+func (r reloading) edit(name string, fromTo ...string) {
 	r.Helper()
 	name = filepath.Join(r.dir, name)
-	body, err := os.ReadFile(name)
+	b, err := os.ReadFile(name)
 	if err != nil {
 		r.Fatal(err)
 	}
-	if !strings.Contains(string(body), from) {
-		r.Fatalf("%s does not hold %q", name, from)
+	body := string(b)
+	for pair := range slices.Chunk(fromTo, 2) {
+		if !strings.Contains(body, pair[0]) {
+			r.Fatalf("%s does not hold %q", name, pair[0])
+		}
+		body = strings.Replace(body, pair[0], pair[1], 1)
 	}
-	write(r.T, name, strings.Replace(string(body), from, to, 1))
+	write(r.T, name, body)
 }
 
 // board is what is open, folded from the store beside the running service.
@@ -496,9 +501,10 @@ func TestReloadWhileRunning(t *testing.T) {
 		front.Pause()
 		t.Run("a higher limit resolves the same incident", func(t *testing.T) {
 			r := r.in(t)
-			r.edit("rules/api.yaml", "above: 10%", "above: 80%")
-			r.edit("rules/api.yaml", "above: 20%", "above: 95%")
+			from := len(r.log.String())
+			r.edit("rules/api.yaml", "above: 10%", "above: 80%", "above: 20%", "above: 95%")
 			r.shows("resolved", func() bool { _, open := r.board().On("api"); return !open })
+			r.eventually("reloaded", func() bool { return len(r.log.said(from, "configuration reloaded")) == 1 })
 			if inc, _ := r.board().Find(opened.ID); inc.State != incident.StateResolved {
 				t.Errorf("%s is %s", opened.ID, inc.State)
 			}
