@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -191,5 +192,27 @@ func TestACancelledAppendWritesNothing(t *testing.T) {
 	}
 	if len(all(t, db)) != 0 {
 		t.Error("it was stored all the same")
+	}
+}
+
+// A program that is being started holds copies of all that is open until it is
+// itself; what was closed meanwhile is to be free all the same.
+func TestAClosedStoreIsFreeThoughAProgramIsBeingStarted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tocsin.db")
+	db := openAt(t, path)
+	copied, err := syscall.Dup(int(db.lock.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(copied)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -36,3 +36,9 @@ func lockFile(path string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// unlock lets a lock go at once. To close the file is not enough where a program is
+// being started: until it runs, it has a copy of all that is open.
+func unlock(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+}

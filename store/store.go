@@ -76,7 +76,7 @@ func OpenBeside(ctx context.Context, path string) (*DB, error) {
 		return nil, advise(path, err)
 	}
 	if db.lock != nil {
-		_ = db.lock.Close() // nothing was written to it that must last
+		_ = unlock(db.lock) // nothing was written to it that must last
 		db.lock = nil
 	}
 	db.beside = true
@@ -253,7 +253,7 @@ func (db *DB) Close() error {
 		}
 	}
 	if db.lock != nil {
-		errs = append(errs, db.lock.Close())
+		errs = append(errs, unlock(db.lock))
 	}
 	return errors.Join(errs...)
 }
