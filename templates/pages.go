@@ -282,6 +282,10 @@ func (s *Set) Region(p Public, code string) ([]byte, error) {
 		}
 		part.Cells = append(part.Cells, v)
 	}
+	partly := func(v CellView) bool { return v.Look != whole.Look && v.Icon != "none" }
+	if whole.Look == m.lookOf(NoData) && slices.ContainsFunc(part.Cells, partly) {
+		part.Look.Word, part.Since = m.say("status.no_data.partly"), time.Time{}
+	}
 	in := func(all bool, regions []Region) bool {
 		return all || slices.ContainsFunc(regions, func(x Region) bool { return x.Code == code })
 	}

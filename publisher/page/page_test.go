@@ -234,7 +234,8 @@ func TestThePageTellsWhatItMust(t *testing.T) {
 		"maintenance of one component": {string(rendered(t, "full maintenance")["components/api/index.html"]), []string{
 			"New storage for flags", "Upgrade of the database", `<a href="../../maintenance/index.html">All maintenance</a>`,
 		}},
-		"a region of which a part is out": {string(rendered(t, "full incident")["regions/eu/index.html"]), []string{"<span>Partial outage since "}},
+		"a region of which a part is out":      {string(rendered(t, "full incident")["regions/eu/index.html"]), []string{"<span>Partial outage since "}},
+		"a region of which a part has no data": {string(rendered(t, "full quiet")["regions/eu/index.html"]), []string{"<span>No data from some parts</span>"}},
 		"what cannot be judged": {string(render(t, quiet())["index.html"]), []string{
 			"No known problems", "2 of 9 parts cannot be judged at the moment.", "Too little traffic", "Not watched yet",
 		}},
