@@ -16,7 +16,7 @@ func (v view) component(c rules.Component, regions []templates.Region, past *pas
 	for _, r := range regions {
 		out.Cells = append(out.Cells, v.cell(c.ID, r))
 	}
-	out.Status = worstOf(out.Cells)
+	out.Status = templates.Together(out.Cells)
 	if past == nil {
 		return out
 	}
@@ -163,26 +163,6 @@ func rank(s templates.Status) int {
 		templates.NotWatched, templates.Operational, templates.LowTraffic, templates.NoData,
 		templates.Maintenance, templates.Degraded, templates.Partial, templates.Major,
 	}, s)
-}
-
-// worstOf rolls cells up into a component: major only if all of them are.
-func worstOf(cells []templates.Cell) templates.Status {
-	worst, major, watched := templates.NotWatched, 0, 0
-	for _, c := range cells {
-		if rank(c.Status) > rank(worst) {
-			worst = c.Status
-		}
-		if c.Status != templates.NotWatched {
-			watched++
-		}
-		if c.Status == templates.Major {
-			major++
-		}
-	}
-	if worst == templates.Major && major < watched {
-		return templates.Partial
-	}
-	return worst
 }
 
 // rollUp gives the page's indicator and one-line description.
