@@ -150,14 +150,7 @@ rules:
 			LastSeen: noon, Recovered: now == evaluator.Good,
 		}
 	}
-	log := &keeping{memory: memory{judged: map[string][]time.Time{}}}
-	desk, err := incident.NewDesk(t.Context(), incident.Options{
-		Config: config, Log: log, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: func() time.Time { return noon },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	go desk.Run(t.Context())
+	desk, log := atWork(t, config)
 	for minute, findings := range [][]evaluator.Finding{
 		{
 			finding("errors", "api", "eu", evaluator.Unsure, 0), finding("errors-slowly", "api", "eu", evaluator.Good, 0.5), finding("errors", "api", "us", evaluator.Unsure, 0.9),
@@ -221,14 +214,7 @@ maintenance:
   - {id: patches, title: Patches, components: [api], weekly: {days: [thu, fri], at: "03:00", for: 1h}}
 rules: [{id: errors, component: api, signal: error_rate, levels: {P1: {above: 5%}}}]
 `)
-	log := &keeping{memory: memory{judged: map[string][]time.Time{}}}
-	desk, err := incident.NewDesk(t.Context(), incident.Options{
-		Config: config, Log: log, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: func() time.Time { return noon },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	go desk.Run(t.Context())
+	desk, _ := atWork(t, config)
 	at := func(day, hour, minute int) time.Time { return time.Date(2026, 5, day, hour, minute, 0, 0, time.UTC) }
 	for _, r := range []evaluator.Round{{At: at(20, 12, 1)}, {At: at(22, 3, 11), Skipped: at(22, 3, 10).Sub(at(20, 12, 1))}} {
 		r.Source, r.Lag, r.Live = rules.SourceSpans, time.Minute, true
@@ -273,14 +259,7 @@ regions: [{code: eu, name: Europe}]
 components: [{id: api, name: API}]
 rules: [{id: budget, component: api, signal: burn_rate, objective: 99.9%, period: 30d, levels: {P3: {burn: ticket}}}]
 `)
-	log := &keeping{memory: memory{judged: map[string][]time.Time{}}}
-	desk, err := incident.NewDesk(t.Context(), incident.Options{
-		Config: config, Log: log, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: func() time.Time { return noon },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	go desk.Run(t.Context())
+	desk, _ := atWork(t, config)
 	cell := incident.Cell{Component: "api", Region: "eu"}
 	for minute := range 120 {
 		at := noon.Add(time.Duration(minute+1) * time.Minute)
@@ -296,4 +275,18 @@ rules: [{id: budget, component: api, signal: burn_rate, objective: 99.9%, period
 			t.Fatalf("%d minutes after the last request the cell is seen: %v, and the minute known: %v", minute+1, seen, known)
 		}
 	}
+}
+
+// atWork gives a desk that runs until the test ends, and the log that it keeps.
+func atWork(t *testing.T, config *rules.Config) (*incident.Desk, *keeping) {
+	t.Helper()
+	log := &keeping{memory: memory{judged: map[string][]time.Time{}}}
+	desk, err := incident.NewDesk(t.Context(), incident.Options{
+		Config: config, Log: log, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: func() time.Time { return noon },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go desk.Run(t.Context())
+	return desk, log
 }
